@@ -1,0 +1,37 @@
+package perm
+
+// Permission is what a caller must hold to use a route.
+type Permission string
+
+// Permissions of buyers and of the platforms' callbacks. They are not granted
+// to anybody: the first needs nothing, the others prove themselves with the
+// request.
+const (
+	Anyone    Permission = "anyone"     // no proof needed
+	OrderHeld Permission = "order_held" // the order's access token
+	Signed    Permission = "signed"     // a payment platform's signature
+)
+
+// Permissions of staff.
+const (
+	ProductsRead  Permission = "products.read"
+	ProductsWrite Permission = "products.write"
+	CardsImport   Permission = "cards.import"
+	OrdersRead    Permission = "orders.read"
+	OrdersDeliver Permission = "orders.deliver"
+	OrdersRefund  Permission = "orders.refund"
+	HoldsResolve  Permission = "holds.resolve"
+	ContactReveal Permission = "contact.reveal"
+	SessionSelf   Permission = "session.self"
+	AuditRead     Permission = "audit.read"
+)
+
+// Priority is what is shed last.
+type Priority uint8
+
+// Priorities, the first is shed last.
+const (
+	Critical Priority = iota + 1 // money and delivery
+	Normal                       // looking and choosing
+	Optional                     // reports, suggestions
+)
