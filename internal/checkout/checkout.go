@@ -1,0 +1,87 @@
+package checkout
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+	"panshi/internal/vault"
+)
+
+// Config is what a shop may set of the money path.
+type Config struct {
+	OrderTTL      time.Duration `json:"order_ttl"`      // an unpaid order closes after this; 15 min
+	CloseGrace    time.Duration `json:"close_grace"`    // how long an unreachable platform may delay closing; 2 min
+	CompleteAfter time.Duration `json:"complete_after"` // delivered orders complete after this; 7 days
+	UnpaidLimit   int           `json:"unpaid_limit"`   // pending orders of one contact; 5; 0: no limit
+	PublicURL     string        `json:"public_url"`     // where platforms reach this shop, without a trailing slash
+}
+
+// Defaults are the values of a shop that sets nothing.
+func Defaults() Config {
+	return Config{
+		OrderTTL: 15 * time.Minute, CloseGrace: 2 * time.Minute, CompleteAfter: 7 * 24 * time.Hour, UnpaidLimit: 5,
+	}
+}
+
+// Validate reports the first value that cannot work.
+func (c Config) Validate() error {
+	switch {
+	case c.OrderTTL < time.Second || c.OrderTTL > 24*time.Hour:
+		return errs.Field("shop.order_ttl", "out_of_range", "the time to pay is 1s to 24h")
+	case c.CloseGrace < 0 || c.CloseGrace > time.Hour:
+		return errs.Field("shop.close_grace", "out_of_range", "the grace for closing is 0 to 1h")
+	case c.CompleteAfter < time.Minute:
+		return errs.Field("shop.complete_after", "out_of_range", "completion takes at least a minute")
+	case c.UnpaidLimit < 0:
+		return errs.Field("shop.unpaid_limit", "out_of_range", "a limit is 0 (none) or more")
+	}
+	return nil
+}
+
+// Providers finds the platform behind a payment account; payment.Accounts does
+// it.
+type Providers interface {
+	Channels(ctx context.Context, merchantID id.ID) ([]payment.Account, error)
+	Provider(ctx context.Context, accountID id.ID) (payment.Account, payment.Provider, error)
+}
+
+// Service runs the money path. It is safe for concurrent use.
+type Service struct {
+	db        db.DB
+	vault     *vault.Vault
+	providers Providers
+	cfg       Config
+	log       *slog.Logger
+	soldOut   soldOutHints
+}
+
+// New returns a Service. cfg must be valid.
+func New(d db.DB, v *vault.Vault, p Providers, cfg Config, log *slog.Logger) *Service {
+	return &Service{db: d, vault: v, providers: p, cfg: cfg, log: log}
+}
+
+// View is all that an order page needs; nothing in it is sealed content.
+type View struct {
+	Order    order.Order
+	Lines    []LineView
+	Payments []payment.Payment
+	Refunds  []payment.Refund
+}
+
+// LineView is a line with how much of it was delivered.
+type LineView struct {
+	order.Line
+	Delivered int
+}
+
+// Access returns an order's access token: a PRF of its id, never stored, so
+// that an idempotent repeat of Place gives the same.
+func (s *Service) Access(orderID id.ID) string {
+	return s.vault.Token(order.TokenPurpose, orderID)
+}

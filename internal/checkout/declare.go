@@ -1,0 +1,118 @@
+package checkout
+
+import (
+	"panshi/internal/dataclass"
+	"panshi/internal/invariant"
+)
+
+// Invariants declares what `panshi check` verifies across orders, payments,
+// stock and deliveries: the promises of the shop.
+func Invariants() []invariant.Invariant {
+	return append(orderInvariants(), moneyInvariants()...)
+}
+
+func orderInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
+		{
+			Name: "checkout.paid_is_served", About: "money in full for an order means goods, a refund, or a hold with a reason",
+			Query: `SELECT o.order_no, o.status || ' although paid by ' || p.payment_no FROM payments p
+				JOIN orders o ON o.id = p.order_id WHERE p.status = 'paid' AND o.status IN ('pending', 'closed')`,
+		},
+		{
+			Name: "checkout.paid_waits_for_a_person", About: "an order stays at paid only while something waits for delivery by hand",
+			Query: `SELECT o.order_no, 'paid, nothing waiting' FROM orders o WHERE o.status = 'paid' AND NOT EXISTS
+				(SELECT 1 FROM deliveries d WHERE d.order_id = o.id AND d.status = 'waiting')`,
+		},
+		{
+			Name: "checkout.delivered_completely", About: "a delivered order has every card of every line, and every other line's item",
+			Query: `SELECT o.order_no, 'line ' || l.line_no FROM orders o JOIN order_lines l ON l.order_id = o.id
+				LEFT JOIN (SELECT order_id, line_no, COUNT(*) AS n FROM deliveries WHERE status = 'delivered'
+					GROUP BY order_id, line_no) d ON d.order_id = l.order_id AND d.line_no = l.line_no
+				WHERE o.status IN ('delivered', 'completed')
+				AND COALESCE(d.n, 0) <> CASE WHEN l.kind = 'card' THEN l.quantity ELSE 1 END`,
+		},
+		{
+			Name: "checkout.delivered_was_paid", About: "nothing is delivered without money, except by a decision on the hold desk",
+			Query: `SELECT o.order_no, o.status || ' without payment' FROM orders o
+				WHERE o.status IN ('paid', 'delivered', 'completed') AND NOT EXISTS
+				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid' AND p.received >= o.total)
+				AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolution LIKE 'accept%')`,
+		},
+		{
+			Name: "checkout.held_cards_have_waiting_order", About: "a held card belongs to an order that still waits for money",
+			Query: `SELECT c.id, 'held for order ' || COALESCE(o.status, 'missing') FROM cards c
+				LEFT JOIN orders o ON o.id = c.order_id AND o.merchant_id = c.merchant_id
+				WHERE c.status = 'held' AND (o.id IS NULL OR o.status NOT IN ('pending', 'held'))`,
+		},
+		{
+			Name: "checkout.pending_holds_its_cards", About: "an order that waits for money holds a card for every item",
+			Query: `SELECT o.order_no, 'line ' || l.line_no FROM orders o
+				JOIN order_lines l ON l.order_id = o.id AND l.kind = 'card'
+				LEFT JOIN (SELECT order_id, sku_id, COUNT(*) AS n FROM cards WHERE status = 'held'
+					GROUP BY order_id, sku_id) c ON c.order_id = o.id AND c.sku_id = l.sku_id
+				WHERE o.status = 'pending' AND COALESCE(c.n, 0) <> l.quantity`,
+		},
+		{
+			Name: "checkout.held_has_open_case", About: "every held order has an open case on the hold desk",
+			Query: `SELECT o.order_no, o.hold_reason FROM orders o WHERE o.status = 'held' AND NOT EXISTS
+				(SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolved_at IS NULL)`,
+		},
+	}
+}
+
+func moneyInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
+		{
+			Name: "checkout.sold_equals_deliveries", About: "a SKU's sold counter equals what was delivered or waits",
+			Query: `SELECT s.sku_id, 'sold ' || s.sold || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
+				(SELECT l.sku_id, SUM(l.quantity) AS n FROM order_lines l WHERE EXISTS
+					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no)
+				GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.sold <> COALESCE(l.n, 0)`,
+		},
+		{
+			Name: "checkout.held_equals_waiting_orders", About: "a SKU's held counter equals what orders that wait for money ask for",
+			Query: `SELECT s.sku_id, 'held ' || s.held || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
+				(SELECT l.sku_id, SUM(l.quantity) AS n FROM order_lines l JOIN orders o ON o.id = l.order_id
+					WHERE (o.status = 'pending' OR o.status = 'held') AND NOT EXISTS
+					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no)
+					AND NOT (o.status = 'held' AND o.hold_reason = 'refund_failed')
+				GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.held <> COALESCE(l.n, 0)`,
+		},
+		{
+			Name: "checkout.refunded_gave_all_back", About: "a refunded order's payments hold nothing any more",
+			Query: `SELECT o.order_no, p.payment_no FROM orders o JOIN payments p ON p.order_id = o.id
+				WHERE o.status = 'refunded' AND p.received <> p.refunded`,
+		},
+		{
+			Name: "checkout.refunding_has_refund", About: "an order that is being refunded has an unfinished refund",
+			Query: `SELECT o.order_no, 'no refund under way' FROM orders o WHERE o.status = 'refunding' AND NOT EXISTS
+				(SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.status IN ('requested', 'processing'))`,
+		},
+		{
+			Name: "checkout.books_equal_payments", About: "the money at each payment account is what its payments received less what was paid back",
+			Query: `SELECT p.account_id, p.currency || ' payments ' || p.kept || ', books ' || COALESCE(l.amount, 0) FROM
+				(SELECT p.account_id, p.merchant_id, p.currency, SUM(p.received) - COALESCE(SUM((SELECT SUM(r.amount)
+					FROM refunds r WHERE r.payment_id = p.id AND r.status = 'succeeded')), 0) AS kept
+				FROM payments p GROUP BY p.account_id, p.merchant_id, p.currency) p
+				LEFT JOIN (SELECT merchant_id, currency, SUM(amount) AS amount FROM ledger_postings
+					WHERE account LIKE 'provider/%' GROUP BY merchant_id, currency) l
+				ON l.merchant_id = p.merchant_id AND l.currency = p.currency
+				WHERE (SELECT COUNT(DISTINCT q.account_id) FROM payments q WHERE q.merchant_id = p.merchant_id) = 1
+				AND p.kept <> COALESCE(l.amount, 0)`,
+		},
+		{
+			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
+			Query: `SELECT o.order_no, 'payment' FROM orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'delivery' FROM orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'refund' FROM orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'card' FROM orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+		},
+	}
+}
+
+// Columns declares the data classes of this package's tables.
+func Columns() []dataclass.Table {
+	return []dataclass.Table{dataclass.Of("idempotency_keys", dataclass.Trade, []string{
+		"merchant_id", "scope", "key", "body_digest", "subject_id", "expires_at",
+	})}
+}

@@ -1,0 +1,119 @@
+package checkout
+
+import (
+	"panshi/internal/audit"
+	"panshi/internal/db"
+	"panshi/internal/delivery"
+	"panshi/internal/errs"
+	"panshi/internal/fault"
+	"panshi/internal/id"
+	"panshi/internal/order"
+	"panshi/internal/stock"
+)
+
+var errCardsMissing = errs.New(errs.Integrity, "sold_cards_missing", "an order's cards do not match its lines")
+
+// deliverTx sells what an order holds, writes its deliveries, moves it to
+// delivered (or to paid, if something waits for a person), and records it.
+func (s *Service) deliverTx(tx *db.Tx, o order.Order, trail audit.Record) error {
+	lines, err := order.LinesTx(tx, o)
+	if err != nil {
+		return err
+	}
+	claims, err := claimsOfLinesTx(tx, o, lines)
+	if err != nil {
+		return err
+	}
+	cards, err := stock.SellTx(tx, o.MerchantID, o.ID, claims)
+	if err != nil {
+		return err
+	}
+	fault.Point("checkout.deliver.sold")
+	items, err := itemsTx(tx, o, lines, cards)
+	if err != nil {
+		return err
+	}
+	if err := delivery.AddTx(tx, o.MerchantID, items); err != nil {
+		return err
+	}
+	fault.Point("checkout.deliver.items-written")
+	if _, err := s.moveDeliveredTx(tx, o, items); err != nil {
+		return err
+	}
+	return audit.RecordTx(tx, trail)
+}
+
+// moveDeliveredTx moves a paid order to delivered if nothing waits.
+func (s *Service) moveDeliveredTx(tx *db.Tx, o order.Order, items []delivery.Item) (order.Order, error) {
+	change := order.Change{PaidAt: o.PaidAt}
+	if change.PaidAt.IsZero() {
+		change.PaidAt = tx.Now()
+	}
+	for _, it := range items {
+		if !it.Delivered {
+			if o.Status == order.Paid {
+				return o, nil
+			}
+			return order.MoveTx(tx, o, order.Paid, change)
+		}
+	}
+	change.DeliveredAt, change.DueAt = tx.Now(), tx.Now().Add(s.cfg.CompleteAfter)
+	return order.MoveTx(tx, o, order.Delivered, change)
+}
+
+// itemsTx makes an order's delivery items: a card each, one shared text a
+// line, one waiting item a line of manual work.
+func itemsTx(tx *db.Tx, o order.Order, lines []order.Line, cards []stock.SoldCard) ([]delivery.Item, error) {
+	bySKU := make(map[id.ID][]id.ID, len(lines))
+	for _, c := range cards {
+		bySKU[c.SKUID] = append(bySKU[c.SKUID], c.ID)
+	}
+	items := make([]delivery.Item, 0, len(cards)+len(lines))
+	for _, l := range lines {
+		item := delivery.Item{OrderID: o.ID, LineNo: l.No, ItemNo: 1, SKUID: l.SKUID, Kind: l.Kind}
+		switch l.Kind {
+		case "card":
+			if len(bySKU[l.SKUID]) != l.Quantity {
+				return nil, errCardsMissing
+			}
+			for n, card := range bySKU[l.SKUID] {
+				item.ItemNo, item.CardID, item.Delivered = n+1, card, true
+				items = append(items, item)
+			}
+			continue
+		case "text":
+			content, err := stock.CurrentSharedTx(tx, o.MerchantID, l.SKUID)
+			if err != nil {
+				return nil, err
+			}
+			item.ContentID, item.Delivered = content, !content.IsZero()
+		}
+		items = append(items, item)
+	}
+	return items, nil
+}
+
+// claimsTx reads what an order claims of the stock.
+func claimsTx(tx *db.Tx, o order.Order) ([]stock.Claim, error) {
+	lines, err := order.LinesTx(tx, o)
+	if err != nil {
+		return nil, err
+	}
+	return claimsOfLinesTx(tx, o, lines)
+}
+
+func claimsOfLinesTx(tx *db.Tx, o order.Order, lines []order.Line) ([]stock.Claim, error) {
+	claims := make([]stock.Claim, len(lines))
+	for i, l := range lines {
+		claims[i] = stock.Claim{SKUID: l.SKUID, Mode: stock.Cards, Quantity: l.Quantity}
+		if l.Kind == "card" {
+			continue
+		}
+		level, err := stock.LevelTx(tx, o.MerchantID, l.SKUID)
+		if err != nil {
+			return nil, err
+		}
+		claims[i].Mode = level.Mode
+	}
+	return claims, nil
+}

@@ -1,0 +1,21 @@
+// Package checkout is the money path: the workflows that cross catalogue,
+// stock, orders, payments, deliveries and books, and so own the transactions
+// in which these change together.
+//
+//	Place     prices on the server, holds the very cards, writes the order
+//	StartPayment  registers a payment at a platform
+//	Settle    the one door for "money came": once per transaction of the
+//	          platform, however often and in whatever order it is told
+//	Expire    closes unpaid orders, asking the platform to close first
+//	Refund    promises money back in a transaction, a job does it
+//	Reveal    shows what was delivered, and records that it did
+//
+// Transaction boundaries: Place, Settle and each change of state are one
+// transaction. Calls to platforms happen between transactions: what they are
+// about is written before (so that a sweep finds it after a crash), what they
+// said is written after. Every step can be repeated.
+//
+// Sweeps (Service.Sweeps) find all that is due by indexed columns: payments to
+// ask about, orders to close or complete, refunds to send. Nothing waits in
+// memory.
+package checkout

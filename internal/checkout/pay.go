@@ -1,0 +1,197 @@
+package checkout
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/fault"
+	"panshi/internal/id"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+)
+
+// The questions to a platform while a payment is open: after 5 s, after 15 s,
+// then every 30 s (DESIGN.md, "Lost callbacks").
+const (
+	firstQuestion  = 5 * time.Second
+	secondQuestion = 10 * time.Second
+	laterQuestions = 30 * time.Second
+	buyersQuestion = 10 * time.Second // a waiting buyer may have one asked in this time
+)
+
+// maxPayments is how many payments one order may start.
+const maxPayments = 20
+
+// PayRequest asks to pay an order.
+type PayRequest struct {
+	MerchantID id.ID
+	OrderNo    string
+	Token      string // the order's access token
+	Key        string // Idempotency-Key
+	BodyDigest []byte
+	Channel    id.ID // a payment account; zero: the first that takes payments
+	ClientIP   string
+}
+
+var (
+	errNotPayable      = errs.New(errs.Conflict, "order_not_payable", "this order cannot be paid any more")
+	errTooManyPayments = errs.New(errs.Conflict, "too_many_payments", "this order started too many payments")
+)
+
+// StartPayment registers a payment of an order at a platform and returns it
+// with what the buyer needs to pay. The payment is written before the platform
+// hears of it, so that a crash in between leaves something to ask about; a
+// repeat with the same key asks the platform again with the same number.
+func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payment, error) {
+	if err := checkKey(r.Key); err != nil {
+		return payment.Payment{}, err
+	}
+	account, err := s.channel(ctx, r.MerchantID, r.Channel)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	var o order.Order
+	var p payment.Payment
+	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
+		o, p, err = s.beginPaymentTx(tx, r, account)
+		return err
+	})
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	if p.Status != payment.Creating {
+		return p, nil
+	}
+	fault.Point("checkout.pay.written")
+	return s.register(ctx, o, p, r.ClientIP)
+}
+
+// channel finds the account that a buyer chose, or the first.
+func (s *Service) channel(ctx context.Context, merchantID, chosen id.ID) (payment.Account, error) {
+	channels, err := s.providers.Channels(ctx, merchantID)
+	if err != nil {
+		return payment.Account{}, err
+	}
+	for _, c := range channels {
+		if chosen.IsZero() || c.ID == chosen {
+			return c, nil
+		}
+	}
+	return payment.Account{}, payment.ErrNoAccount
+}
+
+func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Account) (order.Order, payment.Payment, error) {
+	o, err := s.orderOfBuyerTx(tx, r.MerchantID, r.OrderNo, r.Token)
+	if err != nil {
+		return o, payment.Payment{}, err
+	}
+	p := payment.Payment{
+		ID: id.New(), MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
+		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
+		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion),
+	}
+	key := idempotency{o.MerchantID, "payment/" + o.No, r.Key, r.BodyDigest}
+	owner, fresh, err := key.claimTx(tx, p.ID)
+	if err != nil {
+		return o, payment.Payment{}, err
+	}
+	if !fresh {
+		p, err = payment.ByIDTx(tx, o.MerchantID, owner)
+		return o, p, err
+	}
+	if o.Status != order.Pending || !tx.Now().Before(o.ExpiresAt) {
+		return o, payment.Payment{}, errNotPayable
+	}
+	earlier, err := payment.OfOrderTx(tx, o.MerchantID, o.ID)
+	if err != nil {
+		return o, payment.Payment{}, err
+	}
+	if len(earlier) >= maxPayments {
+		return o, payment.Payment{}, errTooManyPayments
+	}
+	return o, p, payment.InsertTx(tx, p)
+}
+
+// register tells the platform of a payment and notes its answer.
+func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment, clientIP string) (payment.Payment, error) {
+	_, provider, err := s.providers.Provider(ctx, p.AccountID)
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	instruction, err := provider.Create(ctx, payment.Request{
+		PaymentNo: p.No, Method: p.Method, Description: s.cfg.description(o), Amount: p.Amount,
+		NotifyURL: s.cfg.PublicURL + "/notify/" + p.Provider + "/" + p.AccountID.String(),
+		ExpiresAt: o.ExpiresAt, ClientIP: clientIP,
+	})
+	if err != nil {
+		s.log.Warn("payment not created", "payment_no", p.No, "provider", p.Provider, "code", errs.CodeOf(err), "error", err)
+		return payment.Payment{}, createFailure(err)
+	}
+	fault.Point("checkout.pay.registered")
+	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
+		if err = payment.OpenedTx(tx, p, instruction.CodeURL); err != nil {
+			return err
+		}
+		p, err = payment.ByIDTx(tx, p.MerchantID, p.ID)
+		return err
+	})
+	if err == nil && p.Status == payment.Closed {
+		return p, errNotPayable
+	}
+	return p, err
+}
+
+// createFailure is what a buyer reads when a platform took no payment: never a
+// technical error.
+func createFailure(err error) error {
+	if errors.Is(err, payment.ErrAlreadyPaid) {
+		return errNotPayable
+	}
+	return errs.Wrap(err, payment.ErrProviderBusy.Kind, payment.ErrProviderBusy.Code, payment.ErrProviderBusy.Msg)
+}
+
+func (Config) description(o order.Order) string { return "Panshi " + o.No }
+
+// nextQuestion tells when to ask a platform again about a payment that it says
+// is not paid; the zero time: never.
+func nextQuestion(p payment.Payment, now time.Time) time.Time {
+	if p.Status != payment.Closed {
+		if p.Queries == 0 {
+			return now.Add(secondQuestion)
+		}
+		return now.Add(laterQuestions)
+	}
+	for _, after := range []time.Duration{5 * time.Minute, 10 * time.Minute, 30 * time.Minute} {
+		if at := p.ClosedAt.Add(after); at.After(now) {
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+// Nudge lets a waiting buyer have the platform asked sooner, at most once in
+// 10 s.
+func (s *Service) Nudge(ctx context.Context, merchantID, orderID id.ID) error {
+	due := false
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		payments, err := payment.OfOrderTx(tx, merchantID, orderID)
+		for _, p := range payments {
+			asked := p.CreatedAt
+			if p.LastQueryAt.After(asked) {
+				asked = p.LastQueryAt
+			}
+			due = due || (p.Status == payment.Open && tx.Now().Sub(asked) >= buyersQuestion && p.NextQueryAt.After(tx.Now()))
+		}
+		return err
+	})
+	if err != nil || !due {
+		return err
+	}
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		_, err := payment.HurryTx(tx, merchantID, orderID, buyersQuestion)
+		return err
+	})
+}

@@ -1,0 +1,93 @@
+package checkout
+
+import (
+	"panshi/internal/audit"
+	"panshi/internal/db"
+	"panshi/internal/fault"
+	"panshi/internal/ledger"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+	"panshi/internal/stock"
+)
+
+// acceptTx books money that fits its payment and gives the order its goods, or
+// promises the money back.
+func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResult {
+	if err := payment.SettledTx(tx, p, payment.Settlement{
+		Status: payment.Paid, Received: in.report.Amount.Minor, TransactionID: in.report.TransactionID,
+		By: in.by, PaidAt: tx.Now(),
+	}); err != nil {
+		return settleResult{err: err}
+	}
+	p.Status, p.Received = payment.Paid, in.report.Amount.Minor
+	if err := ledger.PostTx(tx, ledger.Transfer(p.MerchantID, "payment", p.ID,
+		ledger.Sales, ledger.Provider(p.AccountID), p.Amount)); err != nil {
+		return settleResult{err: err}
+	}
+	fault.Point("checkout.settle.money-booked")
+	o, err := order.ByIDTx(tx, p.MerchantID, p.OrderID)
+	if err != nil {
+		return settleResult{err: err}
+	}
+	outcome, err := s.giveTx(tx, o, p, in)
+	return settleResult{outcome: outcome, err: err}
+}
+
+// giveTx decides what an order gets for a payment in full.
+func (s *Service) giveTx(tx *db.Tx, o order.Order, p payment.Payment, in settling) (Outcome, error) {
+	switch o.Status {
+	case order.Pending, order.Held:
+		return Settled, s.deliverTx(tx, o, record(o, in, "order.settled", p))
+	case order.Closed:
+		return s.lateTx(tx, o, p, in)
+	default:
+		return Refunding, s.refundTx(tx, o, p, p.Received, "paid_twice")
+	}
+}
+
+// lateTx serves money that came after the order closed: the goods are claimed
+// again if all are still there, else the money goes back by itself.
+func (s *Service) lateTx(tx *db.Tx, o order.Order, p payment.Payment, in settling) (Outcome, error) {
+	claims, err := claimsTx(tx, o)
+	if err != nil {
+		return Ignored, err
+	}
+	left, err := allLeftTx(tx, o, claims)
+	if err != nil {
+		return Ignored, err
+	}
+	if !left {
+		moved, err := order.MoveTx(tx, o, order.Refunding, order.Change{PaidAt: tx.Now()})
+		if err != nil {
+			return Ignored, err
+		}
+		return Refunding, s.refundTx(tx, moved, p, p.Received, "late_sold_out")
+	}
+	if err := stock.HoldTx(tx, o.MerchantID, o.ID, claims); err != nil {
+		return Ignored, err
+	}
+	fault.Point("checkout.settle.late-held")
+	return Late, s.deliverTx(tx, o, record(o, in, "order.settled_late", p))
+}
+
+// allLeftTx tells whether the shelf still has all that the claims ask for.
+func allLeftTx(tx *db.Tx, o order.Order, claims []stock.Claim) (bool, error) {
+	for _, c := range claims {
+		level, err := stock.LevelTx(tx, o.MerchantID, c.SKUID)
+		if err != nil {
+			return false, err
+		}
+		if c.Mode != stock.Unlimited && level.Available < int64(c.Quantity) {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func record(o order.Order, in settling, action string, p payment.Payment) audit.Record {
+	return audit.Record{
+		MerchantID: o.MerchantID, Actor: audit.Actor{Kind: "platform", ID: p.AccountID.String()}, Action: action,
+		SubjectKind: "order", SubjectID: o.ID,
+		Detail: map[string]string{"by": in.by, "payment_no": p.No, "amount": p.Amount.String()},
+	}
+}

@@ -1,0 +1,9 @@
+// Package ledger keeps the books: double entry, append-only. An entry has two
+// or more legs that sum to zero in each currency; a balance is never stored,
+// it is the sum of an account's postings, and `panshi check` adds them up
+// again.
+//
+// Accounts are text: "provider/<payment account>" (money at a platform),
+// "sales", "suspense" (money that does not fit an order), "refunds_due" (money
+// promised back).
+package ledger

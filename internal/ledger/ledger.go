@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"panshi/internal/dataclass"
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/invariant"
+	"panshi/internal/money"
+)
+
+// Accounts that every merchant has.
+const (
+	Sales      = "sales"
+	Suspense   = "suspense"
+	RefundsDue = "refunds_due"
+)
+
+// Provider names the account of the money that lies at a payment account.
+func Provider(accountID id.ID) string { return "provider/" + accountID.String() }
+
+// Leg is one side of an entry; debit is positive, credit negative.
+type Leg struct {
+	Account string
+	Amount  money.Amount
+}
+
+// Entry is one booking. Kind and subject together happen once.
+type Entry struct {
+	MerchantID id.ID
+	Kind       string // "payment", "suspense", "refund_due", "refund_paid", …
+	SubjectID  id.ID  // the payment or refund that is booked
+	Legs       []Leg
+}
+
+// Transfer is the common entry: amount moves from one account to another.
+func Transfer(merchantID id.ID, kind string, subject id.ID, from, to string, amount money.Amount) Entry {
+	return Entry{MerchantID: merchantID, Kind: kind, SubjectID: subject, Legs: []Leg{
+		{Account: to, Amount: amount}, {Account: from, Amount: amount.Neg()},
+	}}
+}
+
+// PostTx books e in the caller's transaction. An entry whose legs do not sum
+// to zero is refused; the same kind of entry for the same subject is
+// db.ErrUnique.
+func PostTx(tx *db.Tx, e Entry) error {
+	sums := map[money.Currency]int64{}
+	for _, l := range e.Legs {
+		sums[l.Amount.Currency] += l.Amount.Minor
+	}
+	for _, sum := range sums {
+		if sum != 0 {
+			return errs.New(errs.Integrity, "unbalanced_entry", "a ledger entry does not sum to zero")
+		}
+	}
+	entryID := id.New()
+	if _, err := tx.Exec(`INSERT INTO ledger_entries (id, merchant_id, kind, subject_id, created_at)
+		VALUES ($1, $2, $3, $4, $5)`, entryID, e.MerchantID, e.Kind, e.SubjectID, db.Millis(tx.Now())); err != nil {
+		return err
+	}
+	for i, l := range e.Legs {
+		if _, err := tx.Exec(`INSERT INTO ledger_postings (entry_id, leg, merchant_id, account, amount, currency)
+			VALUES ($1, $2, $3, $4, $5, $6)`, entryID, i+1, e.MerchantID, l.Account, l.Amount.Minor,
+			string(l.Amount.Currency)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BalanceTx adds up an account's postings in one currency.
+func BalanceTx(tx *db.Tx, merchantID id.ID, account string, currency money.Currency) (money.Amount, error) {
+	var sum int64
+	err := tx.Get([]any{&sum}, `SELECT COALESCE(SUM(amount), 0) FROM ledger_postings
+		WHERE merchant_id = $1 AND account = $2 AND currency = $3`, merchantID, account, string(currency))
+	return money.Of(sum, currency), err
+}
+
+// Invariants declares what `panshi check` verifies of the books.
+func Invariants() []invariant.Invariant {
+	return []invariant.Invariant{
+		{
+			Name: "ledger.entries_sum_to_zero", About: "the legs of every entry sum to zero in each currency",
+			Query: `SELECT entry_id, currency || ' ' || SUM(amount) FROM ledger_postings
+				GROUP BY entry_id, currency HAVING SUM(amount) <> 0`,
+		},
+		{
+			Name: "ledger.no_empty_entry", About: "every entry has at least two legs",
+			Query: `SELECT e.id, e.kind FROM ledger_entries e WHERE 2 >
+				(SELECT COUNT(*) FROM ledger_postings p WHERE p.entry_id = e.id)`,
+		},
+		{
+			Name: "ledger.no_orphan_posting", About: "every posting belongs to an entry of its merchant",
+			Query: `SELECT p.entry_id, p.account FROM ledger_postings p
+				LEFT JOIN ledger_entries e ON e.id = p.entry_id AND e.merchant_id = p.merchant_id
+				WHERE e.id IS NULL`,
+		},
+	}
+}
+
+// Columns declares the data classes of this package's tables.
+func Columns() []dataclass.Table {
+	return []dataclass.Table{
+		dataclass.Of("ledger_entries", dataclass.Trade, []string{"id", "merchant_id", "kind", "subject_id", "created_at"}),
+		dataclass.Of("ledger_postings", dataclass.Trade, []string{"entry_id", "leg", "merchant_id", "account", "amount", "currency"}),
+	}
+}

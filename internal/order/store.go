@@ -1,0 +1,184 @@
+package order
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"panshi/internal/db"
+	"panshi/internal/id"
+	"panshi/internal/money"
+)
+
+const columns = `o.id, o.merchant_id, o.order_no, o.status, o.currency, o.total, o.contact_kind, o.contact_sealed,
+	o.contact_index, o.lang, o.hold_reason, o.expires_at, o.due_at, o.created_at, o.paid_at, o.delivered_at, o.closed_at`
+
+func scan(rows db.Rows) (Order, error) {
+	var o Order
+	var status, currency, kind string
+	var expires, due, created, paid, delivered, closed db.Time
+	err := rows.Scan(&o.ID, &o.MerchantID, &o.No, &status, &currency, &o.Total.Minor, &kind, &o.ContactSealed,
+		&o.ContactIndex, &o.Lang, &o.HoldReason, &expires, &due, &created, &paid, &delivered, &closed)
+	o.Status, o.ContactKind, o.Total.Currency = Status(status), ContactKind(kind), money.Currency(currency)
+	o.ExpiresAt, o.DueAt, o.CreatedAt = expires.Time, due.Time, created.Time
+	o.PaidAt, o.DeliveredAt, o.ClosedAt = paid.Time, delivered.Time, closed.Time
+	return o, err
+}
+
+func one(orders []Order, err error) (Order, error) {
+	if err != nil {
+		return Order{}, err
+	}
+	if len(orders) == 0 {
+		return Order{}, ErrNotFound
+	}
+	return orders[0], nil
+}
+
+// InsertTx writes a new pending order with its lines and its number.
+func InsertTx(tx *db.Tx, o Order, lines []Line) error {
+	if _, err := tx.Exec(`INSERT INTO order_numbers (order_no, merchant_id, order_id) VALUES ($1, $2, $3)`,
+		o.No, o.MerchantID, o.ID); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(`INSERT INTO orders (id, merchant_id, order_no, status, currency, total, contact_kind,
+		contact_sealed, contact_index, lang, expires_at, due_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		o.ID, o.MerchantID, o.No, string(o.Status), string(o.Total.Currency), o.Total.Minor, string(o.ContactKind),
+		o.ContactSealed, o.ContactIndex, o.Lang, db.Millis(o.ExpiresAt), db.Millis(o.ExpiresAt), db.Millis(o.CreatedAt),
+	); err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if _, err := tx.Exec(`INSERT INTO order_lines
+			(order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price, amount)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			o.ID, l.No, o.MerchantID, l.ProductID, l.SKUID, l.Kind, l.Title, l.Quantity,
+			l.UnitPrice.Minor, l.Amount.Minor); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ByNoTx reads an order by its number.
+func ByNoTx(tx *db.Tx, merchantID id.ID, orderNo string) (Order, error) {
+	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM order_numbers n JOIN orders o ON o.id = n.order_id
+		WHERE n.order_no = $1 AND n.merchant_id = $2`, orderNo, merchantID))
+}
+
+// ByIDTx reads an order.
+func ByIDTx(tx *db.Tx, merchantID, orderID id.ID) (Order, error) {
+	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM orders o WHERE o.id = $1 AND o.merchant_id = $2`,
+		orderID, merchantID))
+}
+
+// LinesTx reads an order's lines.
+func LinesTx(tx *db.Tx, o Order) ([]Line, error) {
+	return db.Collect(tx, func(rows db.Rows) (Line, error) {
+		l := Line{UnitPrice: money.Of(0, o.Total.Currency), Amount: money.Of(0, o.Total.Currency)}
+		err := rows.Scan(&l.No, &l.ProductID, &l.SKUID, &l.Kind, &l.Title, &l.Quantity,
+			&l.UnitPrice.Minor, &l.Amount.Minor)
+		return l, err
+	}, `SELECT line_no, product_id, sku_id, kind, title, quantity, unit_price, amount FROM order_lines
+		WHERE order_id = $1 AND merchant_id = $2 ORDER BY line_no`, o.ID, o.MerchantID)
+}
+
+// Change is what a move sets besides the status; zero values leave a column.
+type Change struct {
+	Reason      string    // for Held, required there
+	DueAt       time.Time // zero clears it
+	PaidAt      time.Time
+	DeliveredAt time.Time
+	ClosedAt    time.Time
+}
+
+// MoveTx moves an order along the state machine. It fails with ErrMove if the
+// machine has no such move or the row is no longer in o.Status.
+func MoveTx(tx *db.Tx, o Order, to Status, c Change) (Order, error) {
+	if !CanMove(o.Status, to) {
+		return o, fmt.Errorf("%w: %s to %s", ErrMove, o.Status, to)
+	}
+	changed, err := tx.Exec(`UPDATE orders SET status = $1, hold_reason = $2, due_at = $3,
+		paid_at = COALESCE($4, paid_at), delivered_at = COALESCE($5, delivered_at), closed_at = COALESCE($6, closed_at)
+		WHERE id = $7 AND merchant_id = $8 AND status = $9`,
+		string(to), c.Reason, db.Millis(c.DueAt), db.Millis(c.PaidAt), db.Millis(c.DeliveredAt), db.Millis(c.ClosedAt),
+		o.ID, o.MerchantID, string(o.Status))
+	if err != nil {
+		return o, err
+	}
+	if changed != 1 {
+		return o, fmt.Errorf("%w: no longer %s", ErrMove, o.Status)
+	}
+	o.Status, o.HoldReason, o.DueAt = to, c.Reason, c.DueAt
+	return o, nil
+}
+
+// DelayTx sets when a sweep should look at an order next.
+func DelayTx(tx *db.Tx, o Order, due time.Time) error {
+	_, err := tx.Exec(`UPDATE orders SET due_at = $1 WHERE id = $2 AND merchant_id = $3 AND status = $4`,
+		db.Millis(due), o.ID, o.MerchantID, string(o.Status))
+	return err
+}
+
+// DueTx returns orders of a state whose due time has come, the longest due
+// first. Only Pending and Delivered have an index for it.
+func DueTx(tx *db.Tx, status Status, limit int) ([]Order, error) {
+	query := `SELECT ` + columns + ` FROM orders o WHERE o.status = 'pending' AND o.due_at <= $1 ORDER BY o.due_at LIMIT $2`
+	if status == Delivered {
+		query = `SELECT ` + columns + ` FROM orders o WHERE o.status = 'delivered' AND o.due_at <= $1 ORDER BY o.due_at LIMIT $2`
+	}
+	return db.Collect(tx, scan, query, db.Millis(tx.Now()), limit)
+}
+
+// UnpaidOfTx counts a contact's pending orders.
+func UnpaidOfTx(tx *db.Tx, merchantID id.ID, contactIndex []byte) (n int, err error) {
+	err = tx.Get([]any{&n}, `SELECT COUNT(*) FROM orders
+		WHERE merchant_id = $1 AND contact_index = $2 AND status = 'pending'`, merchantID, contactIndex)
+	return n, err
+}
+
+// Filter chooses orders for staff.
+type Filter struct {
+	Status Status // "" for all
+	Before id.ID  // page: orders older than this one; zero for the newest
+	Limit  int    // 1-100
+}
+
+// ListTx returns a merchant's orders, the newest first.
+func ListTx(tx *db.Tx, merchantID id.ID, f Filter) ([]Order, error) {
+	var b strings.Builder
+	b.WriteString(`SELECT ` + columns + ` FROM orders o WHERE o.merchant_id = $1`)
+	args := []any{merchantID}
+	if f.Status != "" {
+		args = append(args, string(f.Status))
+		fmt.Fprintf(&b, " AND o.status = $%d", len(args))
+	}
+	if !f.Before.IsZero() {
+		args = append(args, f.Before)
+		fmt.Fprintf(&b, " AND o.id < $%d", len(args))
+	}
+	args = append(args, f.Limit)
+	fmt.Fprintf(&b, " ORDER BY o.id DESC LIMIT $%d", len(args))
+	return db.Collect(tx, scan, b.String(), args...)
+}
+
+// CountPurchaseTx adds quantity to what a contact bought of a product, and
+// fails with ErrContactLimit if that would pass limit. A negative quantity
+// gives back.
+func CountPurchaseTx(tx *db.Tx, merchantID, productID id.ID, contactIndex []byte, quantity, limit int) error {
+	var have int
+	err := tx.Get([]any{&have}, `SELECT quantity FROM purchase_counts
+		WHERE merchant_id = $1 AND product_id = $2 AND contact_index = $3`, merchantID, productID, contactIndex)
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return err
+	}
+	if quantity > 0 && have+quantity > limit {
+		return ErrContactLimit.With("limit", fmt.Sprint(limit))
+	}
+	_, err = tx.Exec(`INSERT INTO purchase_counts (merchant_id, product_id, contact_index, quantity)
+		VALUES ($1, $2, $3, $4) ON CONFLICT (merchant_id, product_id, contact_index)
+		DO UPDATE SET quantity = excluded.quantity`, merchantID, productID, contactIndex, max(0, have+quantity))
+	return err
+}

@@ -1,0 +1,141 @@
+package payment
+
+import (
+	"context"
+	"sync"
+
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/vault"
+)
+
+// Account is a merchant's account at a payment platform, without its secrets.
+type Account struct {
+	ID          id.ID
+	MerchantID  id.ID
+	Provider    string // "wechatpay"
+	Method      string // "native"
+	ExternalRef string // the platform's merchant number, compared with every report
+	AppRef      string // the platform's application number, compared too; "" compares nothing
+	Sandbox     bool   // at a simulator: takes no real money
+	Name        string // as the buyer reads it
+	NameEN      string
+	On          bool
+	Position    int
+	Version     int64
+}
+
+// Factory builds a Provider from an account's opened configuration (JSON).
+type Factory func(config []byte) (Provider, error)
+
+// ErrNoAccount says that a merchant has no such payment channel, or it is off.
+var ErrNoAccount = errs.Field("channel", "channel_not_found", "there is no such payment channel")
+
+// Accounts knows the payment accounts and keeps one Provider for each. It is
+// safe for concurrent use.
+type Accounts struct {
+	db        db.DB
+	vault     *vault.Vault
+	factories map[string]Factory
+
+	mu    sync.Mutex
+	built map[id.ID]builtProvider // guarded by mu
+}
+
+type builtProvider struct {
+	version  int64
+	provider Provider
+}
+
+// NewAccounts returns the accounts in d; factories are by provider name.
+func NewAccounts(d db.DB, v *vault.Vault, factories map[string]Factory) *Accounts {
+	return &Accounts{db: d, vault: v, factories: factories, built: map[id.ID]builtProvider{}}
+}
+
+func configCell(accountID id.ID) vault.Cell {
+	return vault.Cell{Table: "payment_accounts", Column: "config_sealed", Row: accountID}
+}
+
+// Channels returns a merchant's accounts that take new payments.
+func (a *Accounts) Channels(ctx context.Context, merchantID id.ID) (channels []Account, err error) {
+	err = a.db.View(ctx, func(tx *db.Tx) (err error) {
+		channels, err = db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts
+			WHERE merchant_id = $1 AND status = 'on' ORDER BY position, id`, merchantID)
+		return err
+	})
+	return channels, err
+}
+
+// Provider returns the account with an id and what speaks to its platform. It
+// works for accounts that are off too: what was created stays with its account.
+func (a *Accounts) Provider(ctx context.Context, accountID id.ID) (Account, Provider, error) {
+	var acc Account
+	var sealed []byte
+	err := a.db.View(ctx, func(tx *db.Tx) (err error) {
+		acc, sealed, err = accountTx(tx, accountID)
+		return err
+	})
+	if err != nil {
+		return Account{}, nil, err
+	}
+	p, err := a.build(acc, sealed)
+	return acc, p, err
+}
+
+func (a *Accounts) build(acc Account, sealed []byte) (Provider, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if b, ok := a.built[acc.ID]; ok && b.version == acc.Version {
+		return b.provider, nil
+	}
+	factory, ok := a.factories[acc.Provider]
+	if !ok {
+		return nil, errs.New(errs.Internal, "provider_unknown", "no code speaks to this payment platform")
+	}
+	config, err := a.vault.Unseal(vault.Payment, configCell(acc.ID), sealed)
+	if err != nil {
+		return nil, err
+	}
+	p, err := factory(config)
+	if err != nil {
+		return nil, err
+	}
+	a.built[acc.ID] = builtProvider{acc.Version, p}
+	return p, nil
+}
+
+// Put stores an account and its configuration, sealed; the account of the same
+// merchant, provider, method and external reference is replaced. The factory
+// must accept the configuration.
+func (a *Accounts) Put(ctx context.Context, acc Account, config []byte) (Account, error) {
+	factory, ok := a.factories[acc.Provider]
+	if !ok {
+		return Account{}, errs.Field("provider", "provider_unknown", "no code speaks to this payment platform")
+	}
+	if _, err := factory(config); err != nil {
+		return Account{}, err
+	}
+	err := a.db.Update(ctx, func(tx *db.Tx) (err error) {
+		acc.ID, acc.Version, err = accountKeyTx(tx, acc)
+		if err != nil {
+			return err
+		}
+		sealed, err := a.vault.Seal(vault.Payment, configCell(acc.ID), config)
+		if err != nil {
+			return err
+		}
+		return putAccountTx(tx, acc, sealed)
+	})
+	return acc, err
+}
+
+// CloseSandbox takes every simulator's account out of sale: a shop that runs
+// without one must not offer to be paid in play money.
+func (a *Accounts) CloseSandbox(ctx context.Context) error {
+	return a.db.Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE payment_accounts SET status = 'off', updated_at = $1
+			WHERE sandbox = 1 AND status = 'on'`, db.Millis(tx.Now()))
+		return err
+	})
+}

@@ -1,0 +1,67 @@
+package payment
+
+import (
+	"errors"
+
+	"panshi/internal/db"
+	"panshi/internal/id"
+)
+
+const accountColumns = `id, merchant_id, provider, method, external_ref, app_ref, sandbox, name, name_en, status,
+	position, version`
+
+func scanAccount(rows db.Rows) (Account, error) {
+	var a Account
+	var status string
+	var sandbox int64
+	err := rows.Scan(&a.ID, &a.MerchantID, &a.Provider, &a.Method, &a.ExternalRef, &a.AppRef, &sandbox, &a.Name, &a.NameEN,
+		&status, &a.Position, &a.Version)
+	a.On, a.Sandbox = status == "on", sandbox == 1
+	return a, err
+}
+
+func accountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
+	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts WHERE id = $1`, accountID)
+	if err != nil {
+		return Account{}, nil, err
+	}
+	if len(found) == 0 {
+		return Account{}, nil, ErrNoAccount
+	}
+	err = tx.Get([]any{&sealed}, `SELECT config_sealed FROM payment_accounts WHERE id = $1`, accountID)
+	return found[0], sealed, err
+}
+
+// accountKeyTx finds the id and version that an account is to be stored under.
+func accountKeyTx(tx *db.Tx, a Account) (accountID id.ID, version int64, err error) {
+	err = tx.Get([]any{&accountID, &version}, `SELECT id, version FROM payment_accounts
+		WHERE merchant_id = $1 AND provider = $2 AND external_ref = $3 AND method = $4`,
+		a.MerchantID, a.Provider, a.ExternalRef, a.Method)
+	if errors.Is(err, db.ErrNoRows) {
+		return id.New(), 1, nil
+	}
+	return accountID, version + 1, err
+}
+
+func putAccountTx(tx *db.Tx, a Account, sealed []byte) error {
+	status := "off"
+	if a.On {
+		status = "on"
+	}
+	_, err := tx.Exec(`INSERT INTO payment_accounts (id, merchant_id, provider, method, external_ref, app_ref, sandbox,
+		name, name_en, config_sealed, status, position, version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+		ON CONFLICT (merchant_id, provider, external_ref, method) DO UPDATE SET app_ref = excluded.app_ref, name = excluded.name,
+		name_en = excluded.name_en, config_sealed = excluded.config_sealed, status = excluded.status,
+		position = excluded.position, version = excluded.version, updated_at = excluded.updated_at`,
+		a.ID, a.MerchantID, a.Provider, a.Method, a.ExternalRef, a.AppRef, bit(a.Sandbox), a.Name, a.NameEN, sealed, status, a.Position,
+		a.Version, db.Millis(tx.Now()), db.Millis(tx.Now()))
+	return err
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

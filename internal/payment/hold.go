@@ -1,0 +1,87 @@
+package payment
+
+import (
+	"time"
+
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+)
+
+// Hold is money that a person must decide about.
+type Hold struct {
+	ID         id.ID
+	MerchantID id.ID
+	OrderID    id.ID // zero if the money fits no order
+	PaymentID  id.ID
+	Reason     string // "amount_mismatch", "currency_mismatch", "merchant_mismatch", "second_transaction", "refund_failed"
+	Detail     string // for staff; nothing secret
+	CreatedAt  time.Time
+	ResolvedAt time.Time
+	Resolution string
+}
+
+// ErrHoldUnknown says that there is no such open hold.
+var ErrHoldUnknown = errs.New(errs.NotFound, "hold_unknown", "there is no such open case on the hold desk")
+
+// HoldTx records a case for the hold desk.
+func HoldTx(tx *db.Tx, h Hold) error {
+	_, err := tx.Exec(`INSERT INTO holds (id, merchant_id, order_id, payment_id, reason, detail, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		id.New(), h.MerchantID, h.OrderID, h.PaymentID, h.Reason, h.Detail, db.Millis(tx.Now()))
+	return err
+}
+
+const holdColumns = `id, merchant_id, order_id, payment_id, reason, detail, created_at, resolved_at, resolution`
+
+func scanHold(rows db.Rows) (Hold, error) {
+	var h Hold
+	var created, resolved db.Time
+	err := rows.Scan(&h.ID, &h.MerchantID, &h.OrderID, &h.PaymentID, &h.Reason, &h.Detail, &created, &resolved, &h.Resolution)
+	h.CreatedAt, h.ResolvedAt = created.Time, resolved.Time
+	return h, err
+}
+
+// OpenHoldsTx lists a merchant's open cases, the newest first; before is the
+// last id of the page before, zero for the first page.
+func OpenHoldsTx(tx *db.Tx, merchantID, before id.ID, limit int) ([]Hold, error) {
+	if before.IsZero() {
+		return db.Collect(tx, scanHold, `SELECT `+holdColumns+` FROM holds
+			WHERE merchant_id = $1 AND resolved_at IS NULL ORDER BY id DESC LIMIT $2`, merchantID, limit)
+	}
+	return db.Collect(tx, scanHold, `SELECT `+holdColumns+` FROM holds
+		WHERE merchant_id = $1 AND resolved_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3`, merchantID, before, limit)
+}
+
+// OpenHoldTx reads one open case.
+func OpenHoldTx(tx *db.Tx, merchantID, holdID id.ID) (Hold, error) {
+	found, err := db.Collect(tx, scanHold, `SELECT `+holdColumns+` FROM holds
+		WHERE id = $1 AND merchant_id = $2 AND resolved_at IS NULL`, holdID, merchantID)
+	if err != nil {
+		return Hold{}, err
+	}
+	if len(found) == 0 {
+		return Hold{}, ErrHoldUnknown
+	}
+	return found[0], nil
+}
+
+// ResolveTx closes a case.
+func ResolveTx(tx *db.Tx, h Hold, resolution string) error {
+	changed, err := tx.Exec(`UPDATE holds SET resolved_at = $1, resolution = $2
+		WHERE id = $3 AND merchant_id = $4 AND resolved_at IS NULL`,
+		db.Millis(tx.Now()), resolution, h.ID, h.MerchantID)
+	if err == nil && changed != 1 {
+		return ErrHoldUnknown
+	}
+	return err
+}
+
+// HasHoldTx tells whether a case with the same merchant, reason and detail was
+// recorded before.
+func HasHoldTx(tx *db.Tx, h Hold) (bool, error) {
+	var n int64
+	err := tx.Get([]any{&n}, `SELECT COUNT(*) FROM holds WHERE merchant_id = $1 AND reason = $2 AND detail = $3`,
+		h.MerchantID, h.Reason, h.Detail)
+	return n > 0, err
+}

@@ -1,0 +1,199 @@
+package payment
+
+import (
+	"errors"
+	"time"
+
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/money"
+)
+
+// Status is where one of our payments stands.
+type Status string
+
+// The states of the diagram in doc.go.
+const (
+	Creating Status = "creating"
+	Open     Status = "open"
+	Paid     Status = "paid"
+	Closed   Status = "closed"
+	Held     Status = "held"
+)
+
+// Payment is one attempt to pay an order through one account.
+type Payment struct {
+	ID            id.ID
+	MerchantID    id.ID
+	OrderID       id.ID
+	AccountID     id.ID
+	No            string // the platform's out_trade_no
+	Provider      string
+	Method        string
+	Status        Status
+	Amount        money.Amount
+	Received      int64 // minor units that the platform says it took
+	Refunded      int64 // minor units given back or promised back
+	CodeURL       string
+	TransactionID string
+	SettledBy     string // "callback", "query", "close"
+	NextQueryAt   time.Time
+	LastQueryAt   time.Time
+	Queries       int
+	CreatedAt     time.Time
+	PaidAt        time.Time
+	ClosedAt      time.Time
+}
+
+// ErrUnknown says that no payment has this number.
+var ErrUnknown = errs.New(errs.NotFound, "payment_unknown", "there is no such payment")
+
+const columns = `id, merchant_id, order_id, account_id, payment_no, provider, method, status, amount, currency,
+	received, refunded, code_url, transaction_id, settled_by, next_query_at, last_query_at, queries, created_at, paid_at, closed_at`
+
+func scan(rows db.Rows) (Payment, error) {
+	var p Payment
+	var status, currency string
+	var next, last, created, paid, closed db.Time
+	err := rows.Scan(&p.ID, &p.MerchantID, &p.OrderID, &p.AccountID, &p.No, &p.Provider, &p.Method, &status,
+		&p.Amount.Minor, &currency, &p.Received, &p.Refunded, &p.CodeURL, &p.TransactionID, &p.SettledBy,
+		&next, &last, &p.Queries, &created, &paid, &closed)
+	p.Status, p.Amount.Currency = Status(status), money.Currency(currency)
+	p.NextQueryAt, p.LastQueryAt, p.CreatedAt, p.PaidAt, p.ClosedAt = next.Time, last.Time, created.Time, paid.Time, closed.Time
+	return p, err
+}
+
+// InsertTx writes a new payment.
+func InsertTx(tx *db.Tx, p Payment) error {
+	_, err := tx.Exec(`INSERT INTO payments (id, merchant_id, order_id, account_id, payment_no, provider, method,
+		status, amount, currency, next_query_at, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		p.ID, p.MerchantID, p.OrderID, p.AccountID, p.No, p.Provider, p.Method, string(p.Status),
+		p.Amount.Minor, string(p.Amount.Currency), db.Millis(p.NextQueryAt), db.Millis(tx.Now()))
+	return err
+}
+
+func one(found []Payment, err error) (Payment, error) {
+	if err != nil {
+		return Payment{}, err
+	}
+	if len(found) == 0 {
+		return Payment{}, ErrUnknown
+	}
+	return found[0], nil
+}
+
+// ByNoTx reads the payment with a number, of any merchant: a callback names
+// only the number, and the caller compares account and merchant.
+func ByNoTx(tx *db.Tx, paymentNo string) (Payment, error) {
+	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM payments WHERE payment_no = $1`, paymentNo))
+}
+
+// ByIDTx reads a payment.
+func ByIDTx(tx *db.Tx, merchantID, paymentID id.ID) (Payment, error) {
+	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM payments WHERE id = $1 AND merchant_id = $2`,
+		paymentID, merchantID))
+}
+
+// OfOrderTx reads an order's payments, the oldest first.
+func OfOrderTx(tx *db.Tx, merchantID, orderID id.ID) ([]Payment, error) {
+	return db.Collect(tx, scan, `SELECT `+columns+` FROM payments WHERE order_id = $1 AND merchant_id = $2 ORDER BY id`,
+		orderID, merchantID)
+}
+
+// DueTx returns payments whose platform should be asked now, of all merchants,
+// the longest due first.
+func DueTx(tx *db.Tx, limit int) ([]Payment, error) {
+	return db.Collect(tx, scan, `SELECT `+columns+` FROM payments
+		WHERE next_query_at IS NOT NULL AND next_query_at <= $1 ORDER BY next_query_at LIMIT $2`,
+		db.Millis(tx.Now()), limit)
+}
+
+// OpenedTx notes that the platform accepted a payment. A payment that moved on
+// meanwhile keeps its state.
+func OpenedTx(tx *db.Tx, p Payment, codeURL string) error {
+	_, err := tx.Exec(`UPDATE payments SET status = 'open', code_url = $1
+		WHERE id = $2 AND merchant_id = $3 AND status IN ('creating', 'open')`, codeURL, p.ID, p.MerchantID)
+	return err
+}
+
+// Settlement is what settling writes into a payment.
+type Settlement struct {
+	Status        Status // Paid or Held
+	Received      int64
+	TransactionID string
+	By            string
+	PaidAt        time.Time
+}
+
+// SettledTx notes that money came, and ends the questions to the platform.
+func SettledTx(tx *db.Tx, p Payment, s Settlement) error {
+	_, err := tx.Exec(`UPDATE payments SET status = $1, received = $2, transaction_id = $3, settled_by = $4,
+		paid_at = $5, next_query_at = NULL WHERE id = $6 AND merchant_id = $7`,
+		string(s.Status), s.Received, s.TransactionID, s.By, db.Millis(s.PaidAt), p.ID, p.MerchantID)
+	return err
+}
+
+// ClosedTx notes that a payment cannot be paid any more. next is when to ask
+// once more all the same; the zero time: never.
+func ClosedTx(tx *db.Tx, p Payment, next time.Time) error {
+	_, err := tx.Exec(`UPDATE payments SET status = 'closed', closed_at = COALESCE(closed_at, $1), next_query_at = $2
+		WHERE id = $3 AND merchant_id = $4 AND status IN ('creating', 'open', 'closed')`,
+		db.Millis(tx.Now()), db.Millis(next), p.ID, p.MerchantID)
+	return err
+}
+
+// AskedTx notes a question to the platform and when to ask again; the zero
+// time: never.
+func AskedTx(tx *db.Tx, p Payment, next time.Time) error {
+	_, err := tx.Exec(`UPDATE payments SET last_query_at = $1, queries = queries + 1, next_query_at = $2
+		WHERE id = $3 AND merchant_id = $4 AND status IN ('creating', 'open', 'closed')`,
+		db.Millis(tx.Now()), db.Millis(next), p.ID, p.MerchantID)
+	return err
+}
+
+// HurryTx brings the next question forward to now, unless the platform was
+// asked within the last gap.
+func HurryTx(tx *db.Tx, merchantID, orderID id.ID, gap time.Duration) (hurried bool, err error) {
+	now := tx.Now()
+	changed, err := tx.Exec(`UPDATE payments SET next_query_at = $1
+		WHERE order_id = $2 AND merchant_id = $3 AND status IN ('creating', 'open')
+		AND next_query_at > $4 AND COALESCE(last_query_at, created_at) <= $5`,
+		db.Millis(now), orderID, merchantID, db.Millis(now), db.Millis(now.Add(-gap)))
+	return changed > 0, err
+}
+
+// PromiseRefundTx notes that part of what was received is given back; it fails
+// with ErrRefundTooMuch if that is more than is left.
+func PromiseRefundTx(tx *db.Tx, p Payment, minor int64) error {
+	changed, err := tx.Exec(`UPDATE payments SET refunded = refunded + $1
+		WHERE id = $2 AND merchant_id = $3 AND refunded + $4 <= received`, minor, p.ID, p.MerchantID, minor)
+	if err == nil && changed != 1 {
+		return ErrRefundTooMuch
+	}
+	return err
+}
+
+// ErrRefundTooMuch says that a refund exceeds what is left of a payment.
+var ErrRefundTooMuch = errs.Field("amount", "refund_too_much", "more than what was paid cannot be given back")
+
+// TransactionTx claims a platform's transaction for a payment, once for ever.
+// It returns the payment that has it: p's own id and fresh = true the first
+// time.
+func TransactionTx(tx *db.Tx, p Payment, r Report) (owner id.ID, fresh bool, err error) {
+	inserted, err := tx.Exec(`INSERT INTO payment_transactions
+		(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (provider, account_id, transaction_id) DO NOTHING`,
+		p.Provider, p.AccountID, r.TransactionID, p.MerchantID, p.ID, r.Amount.Minor, string(r.Amount.Currency),
+		db.Millis(tx.Now()))
+	if err != nil || inserted == 1 {
+		return p.ID, inserted == 1, err
+	}
+	err = tx.Get([]any{&owner}, `SELECT payment_id FROM payment_transactions
+		WHERE provider = $1 AND account_id = $2 AND transaction_id = $3`, p.Provider, p.AccountID, r.TransactionID)
+	if errors.Is(err, db.ErrNoRows) {
+		return id.ID{}, false, errs.New(errs.Integrity, "transaction_lost", "a transaction is taken by nobody")
+	}
+	return owner, false, err
+}

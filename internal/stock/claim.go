@@ -1,0 +1,129 @@
+package stock
+
+import (
+	"bytes"
+	"slices"
+
+	"panshi/internal/db"
+	"panshi/internal/id"
+)
+
+// claimCards takes the oldest available cards of a SKU for an order. The order
+// of (sku_id, id) follows the index; by id alone PostgreSQL would walk the
+// primary key past every sold card.
+const claimCards = `UPDATE cards SET status = 'held', order_id = $1 WHERE id IN
+	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
+	 ORDER BY sku_id, id LIMIT $4)`
+
+// HoldTx reserves the items of an order, for card SKUs the very cards. If one
+// claim cannot be met it returns ErrSoldOut, and the caller rolls back.
+func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
+	for _, c := range claims {
+		if c.Mode != Cards {
+			continue
+		}
+		got, err := tx.Exec(claimCards, orderID, c.SKUID, merchantID, c.Quantity)
+		if err != nil {
+			return err
+		}
+		if got != int64(c.Quantity) {
+			return ErrSoldOut
+		}
+	}
+	for _, c := range bySKU(claims) {
+		if err := holdCounter(tx, merchantID, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func holdCounter(tx *db.Tx, merchantID id.ID, c Claim) error {
+	taken := int64(c.Quantity)
+	if c.Mode == Unlimited {
+		taken = 0
+	}
+	changed, err := tx.Exec(`UPDATE stock SET available = available - $1, held = held + $2, updated_at = $3
+		WHERE sku_id = $4 AND merchant_id = $5 AND available >= $6`,
+		taken, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID, taken)
+	if err != nil {
+		return err
+	}
+	if changed != 1 {
+		return ErrSoldOut
+	}
+	return nil
+}
+
+// SellTx turns an order's held items into sold ones and returns its cards.
+func SellTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) ([]SoldCard, error) {
+	sold, err := sellCards(tx, merchantID, orderID, claims)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range bySKU(claims) {
+		if _, err := tx.Exec(`UPDATE stock SET held = held - $1, sold = sold + $2, updated_at = $3
+			WHERE sku_id = $4 AND merchant_id = $5`,
+			c.Quantity, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
+			return nil, err
+		}
+	}
+	return sold, nil
+}
+
+func sellCards(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) ([]SoldCard, error) {
+	want := 0
+	for _, c := range claims {
+		if c.Mode == Cards {
+			want += c.Quantity
+		}
+	}
+	if want == 0 {
+		return nil, nil
+	}
+	sold, err := db.Collect(tx, scanSold, `UPDATE cards SET status = 'sold'
+		WHERE order_id = $1 AND merchant_id = $2 AND status = 'held'
+		RETURNING id, sku_id, content_sealed`, orderID, merchantID)
+	if err != nil {
+		return nil, err
+	}
+	if len(sold) != want {
+		return nil, errHeldCardsMissing
+	}
+	return sold, nil
+}
+
+// ReleaseTx gives an order's held items back to the shelf.
+func ReleaseTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
+	if _, err := tx.Exec(`UPDATE cards SET status = 'available', order_id = NULL
+		WHERE order_id = $1 AND merchant_id = $2 AND status = 'held'`, orderID, merchantID); err != nil {
+		return err
+	}
+	for _, c := range bySKU(claims) {
+		back := c.Quantity
+		if c.Mode == Unlimited {
+			back = 0
+		}
+		if _, err := tx.Exec(`UPDATE stock SET available = available + $1, held = held - $2, updated_at = $3
+			WHERE sku_id = $4 AND merchant_id = $5`,
+			back, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func bySKU(claims []Claim) []Claim {
+	if len(claims) < 2 {
+		return claims
+	}
+	sorted := slices.Clone(claims)
+	slices.SortFunc(sorted, func(a, b Claim) int { return bytes.Compare(a.SKUID[:], b.SKUID[:]) })
+	return sorted
+}
+
+func scanSold(rows db.Rows) (SoldCard, error) {
+	var c SoldCard
+	err := rows.Scan(&c.ID, &c.SKUID, &c.Content)
+	return c, err
+}
