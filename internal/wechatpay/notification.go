@@ -1,0 +1,132 @@
+package wechatpay
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"panshi/internal/errs"
+	"panshi/internal/payment"
+)
+
+const (
+	aeadAlgorithm = "AEAD_AES_256_GCM"
+	maxAAD        = 16
+)
+
+// Notification is a verified callback. At most one of Payment and Refund is
+// set; both are nil for an event that is neither (answer 204, nothing to do).
+type Notification struct {
+	ID, EventType string // the platform's; the same ID comes again with every retry
+	Payment       *payment.Report
+	Refund        *payment.RefundReport
+}
+
+type envelope struct {
+	ID        string   `json:"id"`
+	EventType string   `json:"event_type"`
+	Resource  resource `json:"resource"`
+}
+
+type resource struct {
+	Algorithm    string `json:"algorithm"`
+	OriginalType string `json:"original_type"`
+	Ciphertext   string `json:"ciphertext"`
+	AAD          string `json:"associated_data"`
+	Nonce        string `json:"nonce"`
+}
+
+// ParseNotification verifies body exactly as it came, opens it and translates
+// it. A payment's Report carries the platform's mchid and appid for the caller
+// to match; a refund must name this account's mchid, since RefundReport has no
+// room for it. Errors: signature_missing, signature_probe, signature_stale,
+// signature_serial_unknown, signature_wrong (Unauthenticated);
+// notification_undecryptable, notification_malformed (Malformed).
+func (a *Account) ParseNotification(header http.Header, body []byte) (Notification, error) {
+	if err := a.verify(header, body); err != nil {
+		return Notification{}, err
+	}
+	return a.read(body)
+}
+
+// read opens and translates a body whose signature is good.
+func (a *Account) read(body []byte) (Notification, error) {
+	var e envelope
+	if json.Unmarshal(body, &e) != nil || !printable(e.ID, 128) || !printable(e.EventType, 128) {
+		return Notification{}, malformed(errAnswer)
+	}
+	n := Notification{ID: e.ID, EventType: e.EventType}
+	var err error
+	switch kind, _, _ := strings.Cut(e.EventType, "."); kind {
+	case "TRANSACTION":
+		n.Payment, err = a.openPayment(e.Resource)
+	case "REFUND":
+		n.Refund, err = a.openRefund(e.Resource)
+	}
+	if err != nil {
+		return Notification{}, err
+	}
+	return n, nil
+}
+
+func (a *Account) openPayment(r resource) (*payment.Report, error) {
+	var t transaction
+	if err := a.open(r, "transaction", &t); err != nil {
+		return nil, err
+	}
+	if t.MchID == "" || t.AppID == "" {
+		return nil, malformed(errMissing)
+	}
+	report, err := t.report()
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return &report, nil
+}
+
+func (a *Account) openRefund(r resource) (*payment.RefundReport, error) {
+	var f refund
+	if err := a.open(r, "refund", &f); err != nil {
+		return nil, err
+	}
+	if f.MchID != a.mchID {
+		return nil, malformed(errors.New("the refund names no merchant or another one"))
+	}
+	report, err := f.report(f.RefundStatus)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	return &report, nil
+}
+
+// open decrypts a resource and reads it into v.
+func (a *Account) open(r resource, kind string, v any) error {
+	if r.OriginalType != "" && r.OriginalType != kind {
+		return malformed(errors.New("event and resource disagree"))
+	}
+	if r.Algorithm != aeadAlgorithm || len(r.Nonce) != a.resource.NonceSize() || len(r.AAD) > maxAAD {
+		return undecryptable()
+	}
+	sealed, err := base64.StdEncoding.Strict().DecodeString(r.Ciphertext)
+	if err != nil || len(sealed) < a.resource.Overhead() {
+		return undecryptable()
+	}
+	plain, err := a.resource.Open(nil, []byte(r.Nonce), sealed, []byte(r.AAD))
+	if err != nil {
+		return undecryptable()
+	}
+	if json.Unmarshal(plain, v) != nil {
+		return malformed(errAnswer)
+	}
+	return nil
+}
+
+func malformed(cause error) error {
+	return errs.Wrap(cause, errs.Malformed, "notification_malformed", "the notification is not what the protocol promises")
+}
+
+func undecryptable() error {
+	return errs.New(errs.Malformed, "notification_undecryptable", "the notification cannot be decrypted with this account's API v3 key")
+}

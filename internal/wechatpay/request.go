@@ -1,0 +1,162 @@
+package wechatpay
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"panshi/internal/errs"
+	"panshi/internal/money"
+	"panshi/internal/payment"
+)
+
+// Limits of the platform, in bytes.
+const (
+	minOutTradeNo  = 6
+	maxOutTradeNo  = 32
+	maxOutRefundNo = 64
+	maxDescription = 127
+	maxReason      = 80
+	maxNotifyURL   = 255
+)
+
+// maxFen is the largest amount that every JSON reader gets whole (2^53-1).
+const maxFen = 1<<53 - 1
+
+type amountOut struct {
+	Total    int64  `json:"total"`
+	Refund   int64  `json:"refund,omitempty"`
+	Currency string `json:"currency"`
+}
+
+type sceneOut struct {
+	PayerClientIP string `json:"payer_client_ip"`
+}
+
+type nativeOut struct {
+	AppID       string    `json:"appid"`
+	MchID       string    `json:"mchid"`
+	Description string    `json:"description"`
+	OutTradeNo  string    `json:"out_trade_no"`
+	TimeExpire  string    `json:"time_expire,omitempty"`
+	NotifyURL   string    `json:"notify_url"`
+	Amount      amountOut `json:"amount"`
+	Scene       *sceneOut `json:"scene_info,omitempty"`
+}
+
+type refundOut struct {
+	OutTradeNo  string    `json:"out_trade_no"`
+	OutRefundNo string    `json:"out_refund_no"`
+	Reason      string    `json:"reason,omitempty"`
+	NotifyURL   string    `json:"notify_url,omitempty"`
+	Amount      amountOut `json:"amount"`
+}
+
+func (a *Account) nativeOrder(r payment.Request) ([]byte, error) {
+	description := cut(r.Description, maxDescription)
+	if err := errors.Join(
+		check(r.Method == "native", "method", "only native is offered"),
+		wantNumber("payment_no", r.PaymentNo, minOutTradeNo, maxOutTradeNo),
+		wantFen("amount", r.Amount),
+		wantNotifyURL(r.NotifyURL),
+		check(description != "", "description", "must not be empty"),
+	); err != nil {
+		return nil, err
+	}
+	return json.Marshal(nativeOut{
+		AppID: a.appID, MchID: a.mchID, Description: description, OutTradeNo: r.PaymentNo,
+		TimeExpire: beijing(r.ExpiresAt), NotifyURL: r.NotifyURL,
+		Amount: amountOut{Total: r.Amount.Minor, Currency: string(r.Amount.Currency)},
+		Scene:  scene(r.ClientIP),
+	})
+}
+
+func refundOrder(r payment.RefundRequest) ([]byte, error) {
+	var notify error
+	if r.NotifyURL != "" {
+		notify = wantNotifyURL(r.NotifyURL)
+	}
+	if err := errors.Join(
+		wantNumber("payment_no", r.PaymentNo, minOutTradeNo, maxOutTradeNo),
+		wantNumber("refund_no", r.RefundNo, 1, maxOutRefundNo),
+		wantFen("amount", r.Amount),
+		wantFen("total", r.Total),
+		check(r.Amount.Minor <= r.Total.Minor, "amount", "exceeds what was paid"),
+		notify,
+	); err != nil {
+		return nil, err
+	}
+	return json.Marshal(refundOut{
+		OutTradeNo: r.PaymentNo, OutRefundNo: r.RefundNo,
+		Reason: cut(r.Reason, maxReason), NotifyURL: r.NotifyURL,
+		Amount: amountOut{Total: r.Total.Minor, Refund: r.Amount.Minor, Currency: string(r.Amount.Currency)},
+	})
+}
+
+// wantNumber checks an out_trade_no or out_refund_no.
+func wantNumber(field, s string, least, most int) error {
+	return check(len(s) >= least && len(s) <= most && strings.Trim(s, alphanumeric+"_-|*") == "",
+		field, fmt.Sprintf("must be %d-%d of letters, digits and _-|*", least, most))
+}
+
+func wantFen(field string, m money.Amount) error {
+	return errors.Join(
+		check(m.Currency == money.CNY, field, "must be CNY"),
+		check(m.Minor > 0 && m.Minor <= maxFen, field, "is out of range"),
+	)
+}
+
+// wantNotifyURL keeps to what the platform takes: absolute, no parameters.
+func wantNotifyURL(s string) error {
+	u, err := url.Parse(s)
+	return check(err == nil && len(s) <= maxNotifyURL && u.Host != "" && u.RawQuery == "" && u.Fragment == "" &&
+		(u.Scheme == "https" || u.Scheme == "http"), "notify_url", "must be an absolute address without parameters")
+}
+
+func check(ok bool, field, msg string) error {
+	if ok {
+		return nil
+	}
+	return errs.Field(field, "payment_request_invalid", msg)
+}
+
+// cut makes valid UTF-8 without control characters of at most limit bytes that
+// ends at a rune border.
+func cut(s string, limit int) string {
+	s = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(s, "")))
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return strings.TrimSpace(s[:limit])
+}
+
+// beijing spells an expiry as the platform reads it; "" for none. Fractions of
+// a second are dropped, so the platform never closes later than we do.
+func beijing(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.In(time.FixedZone("CST", 8*60*60)).Format(time.RFC3339)
+}
+
+func scene(ip string) *sceneOut {
+	addr, err := netip.ParseAddr(ip)
+	if err != nil {
+		return nil
+	}
+	return &sceneOut{PayerClientIP: addr.WithZone("").Unmap().String()}
+}
