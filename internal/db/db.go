@@ -103,7 +103,7 @@ func (tx *Tx) Get(dest []any, query string, args ...any) error {
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err below tells
+	defer rows.Close() // Err below tells
 	if !rows.Next() {
 		if err := rows.Err(); err != nil {
 			return err
@@ -134,7 +134,7 @@ func Collect[T any](tx *Tx, scan func(Rows) (T, error), query string, args ...an
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close() //nolint:errcheck // Err below tells
+	defer rows.Close() // Err below tells
 	var all []T
 	for rows.Next() {
 		v, err := scan(rows)

@@ -33,7 +33,7 @@ func LockDir(dir string) (*DirLock, error) {
 		return nil, fmt.Errorf("db: locking the data directory: %w", err)
 	}
 	if err := flock(file); err != nil {
-		defer file.Close() //nolint:errcheck // nothing was written
+		defer file.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
 			return nil, lockedBy(file, err)
 		}

@@ -65,7 +65,7 @@ func (p plan) apply(tx *db.Tx, base int64) error {
 	case "fail":
 		return errPlanned
 	case "panic":
-		panic(errPlanned)
+		panic("planned")
 	}
 	return nil
 }
@@ -92,7 +92,7 @@ func (p plan) model(state map[int64]int64, base int64) {
 // attempt runs the closure and reports whether its end was as planned.
 func (p plan) attempt(s *suite, base int64) (err error) {
 	defer func() {
-		if v := recover(); v != nil && (p.End != "panic" || v != error(errPlanned)) {
+		if v := recover(); v != nil && (p.End != "panic" || v != "planned") {
 			err = fmt.Errorf("panicked with %v", v)
 		}
 	}()

@@ -12,8 +12,6 @@ import (
 
 // template is the database file that every test of the process starts from:
 // migrating once is enough.
-//
-//nolint:gochecknoglobals // one test process, one template
 var template = sync.OnceValues(makeTemplate)
 
 func makeTemplate() (file []byte, err error) {
@@ -21,7 +19,7 @@ func makeTemplate() (file []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
+	defer os.RemoveAll(dir) // a temporary directory
 	d, err := sqlite.Open(context.Background(), sqlite.Config{Dir: dir})
 	if err != nil {
 		return nil, err

@@ -137,24 +137,20 @@ func TestAnswersComeAfterCommit(t *testing.T) {
 	for name, end := range map[string]error{"success": nil, "failure": errors.New("its own")} {
 		t.Run(name, func(t *testing.T) {
 			d := openSmall(t)
-			real := d.writer.commit
+			commit := d.writer.commit
 			entered, leave := make(chan struct{}), make(chan struct{})
 			d.writer.commit = func() error {
 				close(entered)
 				<-leave
-				return real()
+				return commit()
 			}
 			answered := make(chan error, 1)
 			go func() {
 				answered <- d.Update(context.Background(), func(*db.Tx) error { return end })
 			}()
 			<-entered
-			early := false
-			select {
-			case <-answered:
-				early = true
-			case <-time.After(20 * time.Millisecond):
-			}
+			time.Sleep(20 * time.Millisecond)
+			early := len(answered) > 0
 			close(leave)
 			require.False(t, early, "answered before the commit")
 			require.ErrorIs(t, <-answered, end)

@@ -95,12 +95,18 @@ func TestFilesArePrivate(t *testing.T) {
 
 func TestMigrations(t *testing.T) {
 	one := schema(`CREATE TABLE a (k INTEGER PRIMARY KEY) STRICT;`)
-	both := fstest.MapFS{"0001_test.sql": one["0001_test.sql"],
-		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE b (k INTEGER PRIMARY KEY) STRICT;\n")}}
-	broken := fstest.MapFS{"0001_test.sql": one["0001_test.sql"],
-		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE b (k INTEGER PRIMARY KEY) STRICT;\nCREATE TABLE a (k INTEGER);\n")}}
-	orphans := fstest.MapFS{"0001_test.sql": one["0001_test.sql"],
-		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE c (k INTEGER REFERENCES a (k)) STRICT;\nINSERT INTO c VALUES (7);\n")}}
+	both := fstest.MapFS{
+		"0001_test.sql": one["0001_test.sql"],
+		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE b (k INTEGER PRIMARY KEY) STRICT;\n")},
+	}
+	broken := fstest.MapFS{
+		"0001_test.sql": one["0001_test.sql"],
+		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE b (k INTEGER PRIMARY KEY) STRICT;\nCREATE TABLE a (k INTEGER);\n")},
+	}
+	orphans := fstest.MapFS{
+		"0001_test.sql": one["0001_test.sql"],
+		"0002_more.sql": {Data: []byte("-- +goose Up\nCREATE TABLE c (k INTEGER REFERENCES a (k)) STRICT;\nINSERT INTO c VALUES (7);\n")},
+	}
 	dir := t.TempDir()
 	open := func(files fstest.MapFS) error {
 		d, err := sqlite.Open(context.Background(), sqlite.Config{Dir: dir, Migrations: files})

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -90,7 +91,7 @@ func (w *watchdog) fire() {
 
 // isGone tells the causes that last as long as the caller's turn from those of
 // one statement.
-func isGone(cause error) bool { return cause != nil && cause != error(db.ErrTimeout) }
+func isGone(cause error) bool { return cause != nil && !errors.Is(cause, db.ErrTimeout) }
 
 // watch interrupts what runs from now on when ctx ends, until the returned
 // function is called.
