@@ -1,0 +1,242 @@
+package web
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+
+	"panshi/internal/errs"
+)
+
+// Mux is the route table of one listener. Add every audience's rows before
+// serving; it does not change afterwards.
+type Mux struct {
+	mux      *http.ServeMux
+	limiter  Limiter
+	shedder  Shedder
+	origins  *http.CrossOriginProtection
+	maxBody  int64
+	fallback Audience
+	routes   []Row
+}
+
+// Row is what the table knows of a route, for tests and the inventory of
+// endpoints.
+type Row struct {
+	Audience string
+	Route    Route
+}
+
+// NewMux returns an empty table. Fallback answers what no route matches
+// (errors not_found and method_not_allowed).
+func NewMux(cfg Config, limiter Limiter, shedder Shedder, fallback Audience) (*Mux, error) {
+	m := &Mux{
+		mux: http.NewServeMux(), limiter: limiter, shedder: shedder,
+		origins: http.NewCrossOriginProtection(), maxBody: cfg.MaxBodyBytes, fallback: fallback,
+	}
+	for _, origin := range cfg.TrustedOrigins {
+		if err := m.origins.AddTrustedOrigin(origin); err != nil {
+			return nil, errs.Wrap(err, errs.Invalid, "invalid_value", "trusted_origins: not an origin")
+		}
+	}
+	return m, nil
+}
+
+// Add puts an audience's rows into the table, or none of them when one is
+// incomplete. Patterns that contradict each other are a panic of
+// http.ServeMux.
+func (m *Mux) Add(audience Audience, routes ...Route) error {
+	var problems []error
+	for _, route := range routes {
+		if err := audience.check(route); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	for _, route := range routes {
+		if route.MaxBody == 0 {
+			route.MaxBody = m.maxBody
+		}
+		if route.Headers.ContentSecurityPolicy == "" {
+			route.Headers = audience.Headers
+		}
+		m.routes = append(m.routes, Row{Audience: audience.Name, Route: route})
+		m.mux.Handle(route.Method+" "+route.Pattern, &entry{mux: m, audience: audience, route: route})
+	}
+	return nil
+}
+
+// Rows lists the table in the order of Add.
+func (m *Mux) Rows() []Row { return slices.Clone(m.routes) }
+
+// ServeHTTP finds the row of r and runs it.
+func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	handler, pattern := m.mux.Handler(r)
+	if pattern == "" {
+		m.refuse(handler, w, r)
+		return
+	}
+	m.mux.ServeHTTP(w, r)
+}
+
+// refuse answers what no row matches: http.ServeMux's own handler knows
+// whether another method would have.
+func (m *Mux) refuse(handler http.Handler, w http.ResponseWriter, r *http.Request) {
+	m.fallback.Headers.apply(w.Header())
+	if err := allow(m.limiter, LimitRead, r); err != nil { // somebody who tries every address
+		m.fallback.fail(w, r, err)
+		return
+	}
+	var said headerOnly
+	handler.ServeHTTP(&said, r)
+	if said.status == http.StatusMethodNotAllowed {
+		w.Header().Set("Allow", strings.Join(said.Header().Values("Allow"), ", "))
+		m.fallback.fail(w, r, errs.New(errs.Invalid, "method_not_allowed", "this address does not support that method"))
+		return
+	}
+	m.fallback.fail(w, r, errs.New(errs.NotFound, "not_found", "there is nothing at this address"))
+}
+
+// headerOnly keeps the status and headers of an answer and drops the body.
+type headerOnly struct {
+	header http.Header
+	status int
+}
+
+func (h *headerOnly) Header() http.Header {
+	if h.header == nil {
+		h.header = http.Header{}
+	}
+	return h.header
+}
+func (h *headerOnly) Write(p []byte) (int, error) { return len(p), nil }
+func (h *headerOnly) WriteHeader(status int)      { h.status = status }
+
+// entry is a row at work.
+type entry struct {
+	mux      *Mux
+	audience Audience
+	route    Route
+}
+
+func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s := stateOf(r.Context()); s != nil {
+		s.route = e.route.Pattern
+	}
+	e.route.Headers.apply(w.Header())
+	if err := e.serve(w, r); err != nil { //nolint:contextcheck // the request carries it
+		e.audience.fail(w, r, err)
+	}
+}
+
+// serve refuses in the order of cost: what is cheap to refuse comes first,
+// and a slow sender has sent all before it takes a place among the work under
+// way.
+func (e *entry) serve(w http.ResponseWriter, r *http.Request) error {
+	if err := e.mux.origins.Check(r); err != nil {
+		return errs.Wrap(err, errs.Forbidden, "cross_origin", "the request came from another site")
+	}
+	if err := allow(e.mux.limiter, e.route.Limit, r); err != nil {
+		return err
+	}
+	if err := e.takeBody(w, r); err != nil {
+		return err
+	}
+	leave, ok := e.mux.shedder.Enter(e.route.Priority)
+	if !ok {
+		return errs.New(errs.Unavailable, "overloaded", "the shop is very busy")
+	}
+	defer leave()
+	if !selfProving(e.route.Permission) {
+		ctx, err := e.audience.Authorize.Authorize(r, e.route.Permission)
+		if err != nil {
+			return err
+		}
+		r = r.WithContext(ctx)
+	}
+	return e.route.Handler(w, r)
+}
+
+// allow counts r against its client.
+func allow(limiter Limiter, class LimitClass, r *http.Request) error {
+	if class == Unlimited {
+		return nil
+	}
+	if ok, after := limiter.Allow(class, ClientKey(r.Context())); !ok {
+		return RetryAfter(errs.New(errs.TooMany, "rate_limited", "too many requests"), after)
+	}
+	return nil
+}
+
+// takeBody bounds the body and, unless the route streams, reads it.
+func (e *entry) takeBody(w http.ResponseWriter, r *http.Request) error {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	limit := e.route.MaxBody
+	if r.ContentLength > limit {
+		w.Header().Set("Connection", "close") // not worth reading to the end
+		return bodyTooLarge(limit)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, limit)
+	if e.route.Stream {
+		return nil
+	}
+	body, err := readAll(r.Body, r.ContentLength)
+	if err != nil {
+		return unreadable(err)
+	}
+	r.Body = &bufferedBody{Reader: bytes.NewReader(body), bytes: body}
+	return nil
+}
+
+// readAll reads a body whose length is known, or -1.
+func readAll(body io.Reader, length int64) ([]byte, error) {
+	if length < 0 {
+		return io.ReadAll(body)
+	}
+	buf := make([]byte, length)
+	_, err := io.ReadFull(body, buf)
+	return buf, err
+}
+
+// unreadable says why a body could not be read: it is too large, or its sender
+// stopped, which is a malformed request.
+func unreadable(err error) error {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return bodyTooLarge(tooLarge.Limit)
+	}
+	return errs.Wrap(err, errs.Malformed, "malformed_body", "the request body broke off")
+}
+
+// bufferedBody is a body that was read already.
+type bufferedBody struct {
+	*bytes.Reader
+	bytes []byte
+}
+
+// Close does nothing: the connection's body is at its end.
+func (*bufferedBody) Close() error { return nil }
+
+// Body gives the whole body of a route that does not stream. It belongs to
+// the request and must not be changed. Callbacks need it to verify a signature
+// over the bytes as they were sent.
+func Body(r *http.Request) ([]byte, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return nil, nil
+	}
+	if b, ok := r.Body.(*bufferedBody); ok {
+		return b.bytes, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	return body, nil
+}

@@ -1,0 +1,38 @@
+package web
+
+import "net/http"
+
+// recorder notes what was answered. Unwrap lets http.ResponseController reach
+// the real writer.
+type recorder struct {
+	http.ResponseWriter
+	status int // 0 until the header is written
+	bytes  int64
+}
+
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 { // an informational answer is not the answer
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *recorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Flush sends what was written so far.
+func (w *recorder) Flush() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	_ = http.NewResponseController(w.ResponseWriter).Flush() // a writer that cannot flush has nothing to lose
+}
+
+// Unwrap gives the writer below.
+func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
