@@ -28,7 +28,7 @@ func house() []floor {
 		{"platform", internal("db jobs cache blob monitor notify web")},
 		{"protection", internal("vault access audit privacy guard backup")},
 		{domain, internal("catalog stock order payment delivery ledger account promotion support merchant risk")},
-		{"workflows", internal("checkout reconcile aftersale imports reports check drill")},
+		{"workflows", internal("checkout reconcile aftersale imports demo reports check drill")},
 		{edges, internal("storefront shopapi consoleapi partnerapi paynotify adminsock wechatpay alipay s3dest sftpdest dirdest")},
 		{"composition", internal("app")},
 		{"top", append(internal("archtest"), "cmd/panshi", "test")},
@@ -60,6 +60,7 @@ func siblings() []sibling {
 		{"internal/jobs", "internal/db", "the outbox is rows in the shop's database, written in the caller's transaction"},
 		{"internal/access", "internal/audit", "a sign-in, a refusal and a change of roles leave a record in their own transaction"},
 		{"internal/access", "internal/vault", "second-factor secrets are sealed at rest"},
+		{"internal/demo", "internal/imports", "the demo shop comes in by the importers that merchants use"},
 		{"internal/catalog", "internal/stock", "a SKU is made together with its counter, and pages show the kept counter in the same query"},
 	}
 }

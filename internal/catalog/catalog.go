@@ -124,6 +124,7 @@ type Quote struct {
 	Title           string // product and SKU title in the buyer's language
 	Price           money.Amount
 	OnSale          bool
+	ShopOpen        bool
 	Mode            stock.Mode
 	Available       int64
 	PerOrderLimit   int

@@ -220,18 +220,21 @@ func CategoriesTx(tx *db.Tx, merchantID id.ID) ([]Category, error) {
 func QuoteTx(tx *db.Tx, merchantID, skuID id.ID, lang string) (Quote, error) {
 	q := Quote{SKUID: skuID}
 	var kind, currency, mode, title, titleEN, variant, variantEN string
-	var onSale int64
+	var onSale, open int64
 	err := tx.Get([]any{&q.ProductID, &kind, &title, &titleEN, &variant, &variantEN, &q.Price.Minor, &currency, &onSale,
-		&mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit},
+		&open, &mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit},
 		`SELECT p.id, p.kind, p.title, p.title_en, k.title, k.title_en, k.price, k.currency,
 			CASE WHEN p.status = 'on' AND k.status = 'on' THEN 1 ELSE 0 END,
+			CASE WHEN m.status = 'open' THEN 1 ELSE 0 END,
 			s.mode, s.available, p.per_order_limit, p.per_contact_limit
 		FROM skus k JOIN products p ON p.id = k.product_id JOIN stock s ON s.sku_id = k.id
+		JOIN merchants m ON m.id = k.merchant_id
 		WHERE k.id = $1 AND k.merchant_id = $2`, skuID, merchantID)
 	if errors.Is(err, db.ErrNoRows) {
 		return Quote{}, ErrSKUNotFound
 	}
 	q.Kind, q.Price.Currency, q.OnSale, q.Mode = Kind(kind), money.Currency(currency), onSale == 1, stock.Mode(mode)
+	q.ShopOpen = open == 1
 	q.Title = pick(lang, title, titleEN)
 	if v := pick(lang, variant, variantEN); v != "" {
 		q.Title += " · " + v

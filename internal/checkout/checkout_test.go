@@ -350,3 +350,36 @@ func TestCancel(t *testing.T) {
 	require.ErrorIs(t, err, stock.ErrSoldOut)
 	s.sound()
 }
+
+func TestClosedShopTakesNoOrders(t *testing.T) {
+	s := newShop(t)
+	sku := s.product("card", catalog.Card, 100)
+	s.cards(sku, 1)
+	s.exec(`UPDATE merchants SET status = 'closed'`)
+	_, err := s.place("a", checkout.PlaceLine{SKUID: sku.ID, Quantity: 1})
+	require.Equal(t, "shop_closed", errs.CodeOf(err))
+}
+
+func TestRefundToldWithAnotherAmountIsHeld(t *testing.T) {
+	s := newShop(t)
+	sku := s.product("card", catalog.Card, 100)
+	s.cards(sku, 1)
+	p := s.mustPlace("a", sku, 1)
+	_, err := s.svc.Settle(t.Context(), s.account, s.platform.pay(s.startPayment(p).No), "callback")
+	require.NoError(t, err)
+	v, err := s.svc.RefundOrder(t.Context(), s.merchant.ID, p.Order.No, "asked")
+	require.NoError(t, err)
+	report := payment.RefundReport{State: payment.RefundSucceeded, RefundNo: v.Refunds[0].No, Amount: v.Refunds[0].Amount}
+	report.Amount.Minor = 99
+	for range 2 {
+		require.NoError(t, s.svc.SettleRefund(t.Context(), s.account, report))
+	}
+	holds, err := s.svc.Holds(t.Context(), s.merchant.ID, [16]byte{}, 10)
+	require.NoError(t, err)
+	require.Len(t, holds, 1)
+	require.Equal(t, order.Refunding, s.status(p))
+	report.Amount.Minor = 100
+	require.NoError(t, s.svc.SettleRefund(t.Context(), s.account, report))
+	require.Equal(t, order.Refunded, s.status(p))
+	s.sound()
+}

@@ -44,6 +44,7 @@ type Placed struct {
 
 // Errors of Place.
 var (
+	errShopClosed  = errs.New(errs.Conflict, "shop_closed", "this shop takes no orders at the moment")
 	errOffSale     = errs.New(errs.Conflict, "sku_off_sale", "this product is not on sale")
 	errOrderLimit  = errs.New(errs.Conflict, "order_limit", "more of this product than one order may have")
 	errUnpaidLimit = errs.New(errs.Conflict, "unpaid_limit", "this contact has too many unpaid orders; pay or cancel one first")
@@ -211,6 +212,8 @@ func priceTx(tx *db.Tx, p placing) ([]order.Line, []stock.Claim, error) {
 
 func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
 	switch {
+	case !q.ShopOpen:
+		return errShopClosed
 	case !q.OnSale:
 		return errOffSale
 	case q.PerOrderLimit > 0 && quantity > q.PerOrderLimit:

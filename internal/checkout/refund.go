@@ -257,8 +257,27 @@ func (s *Service) SettleRefund(ctx context.Context, account payment.Account, rep
 	if err != nil {
 		return err
 	}
-	if r.Status == payment.RefundDone || r.Status == payment.RefundBroken || report.Amount != r.Amount {
+	switch {
+	case report.Amount != r.Amount:
+		return s.holdRefund(ctx, r, report)
+	case r.Status == payment.RefundDone || r.Status == payment.RefundBroken:
 		return nil
 	}
 	return s.noteRefund(ctx, r, report)
+}
+
+// holdRefund lays a platform's word about a refund that was never asked for so
+// on the hold desk, once.
+func (s *Service) holdRefund(ctx context.Context, r payment.Refund, report payment.RefundReport) error {
+	h := payment.Hold{
+		MerchantID: r.MerchantID, OrderID: r.OrderID, PaymentID: r.PaymentID, Reason: "refund_mismatch",
+		Detail: "refund " + r.No + " of " + r.Amount.String() + ", told as " + report.Amount.String(),
+	}
+	s.log.Error("refund does not fit", "refund_no", r.No)
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		if known, err := payment.HasHoldTx(tx, h); err != nil || known {
+			return err
+		}
+		return payment.HoldTx(tx, h)
+	})
 }

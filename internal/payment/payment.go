@@ -197,3 +197,22 @@ func TransactionTx(tx *db.Tx, p Payment, r Report) (owner id.ID, fresh bool, err
 	}
 	return owner, false, err
 }
+
+// Told is how the shop learned of its recent payments.
+type Told struct {
+	ByCallback int64
+	ByQuery    int64 // by asking: the sweep, or closing
+	OpenHolds  int64
+}
+
+// ToldTx counts the payments of all merchants since a time, and the open cases
+// of the hold desk.
+func ToldTx(tx *db.Tx, since time.Time) (Told, error) {
+	var t Told
+	err := tx.Get([]any{&t.ByCallback, &t.ByQuery, &t.OpenHolds}, `SELECT
+		COALESCE(SUM(CASE WHEN settled_by = 'callback' THEN 1 ELSE 0 END), 0),
+		COALESCE(SUM(CASE WHEN settled_by IN ('query', 'close') THEN 1 ELSE 0 END), 0),
+		(SELECT COUNT(*) FROM holds WHERE resolved_at IS NULL)
+		FROM payments WHERE paid_at >= $1`, db.Millis(since))
+	return t, err
+}

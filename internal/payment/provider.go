@@ -107,9 +107,10 @@ type RefundReport struct {
 	DoneAt   time.Time
 }
 
-// Notification is a verified callback: exactly one of the reports is set.
+// Notification is a verified callback. At most one of the reports is set; an
+// event that is about neither a payment nor a refund has none.
 type Notification struct {
-	ID      string
+	ID      string // the platform's; the same comes again with every retry
 	Payment *Report
 	Refund  *RefundReport
 }

@@ -232,8 +232,10 @@ func TestRefundAndQueryRefund(t *testing.T) {
 		p := newPlatform(t, func(r *http.Request, body map[string]any) reply {
 			if r.Method == http.MethodPost {
 				require.Equal(t, "/v3/refund/domestic/refunds", r.RequestURI)
-				require.Equal(t, map[string]any{"out_trade_no": payNo, "out_refund_no": refundNo, "reason": "缺货",
-					"amount": map[string]any{"total": 1999.0, "refund": 999.0, "currency": "CNY"}}, body)
+				require.Equal(t, map[string]any{
+					"out_trade_no": payNo, "out_refund_no": refundNo, "reason": "缺货",
+					"amount": map[string]any{"total": 1999.0, "refund": 999.0, "currency": "CNY"},
+				}, body)
 			} else {
 				require.Equal(t, "/v3/refund/domestic/refunds/"+refundNo, r.RequestURI)
 			}

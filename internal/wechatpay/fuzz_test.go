@@ -76,7 +76,7 @@ func sealedEnvelope(a *Account, event, plain string) []byte {
 	return body
 }
 
-func wantSound(t *testing.T, n Notification) {
+func wantSound(t *testing.T, n payment.Notification) {
 	require.NotEmpty(t, n.ID)
 	require.False(t, n.Payment != nil && n.Refund != nil)
 	if p := n.Payment; p != nil {

@@ -16,14 +16,6 @@ const (
 	maxAAD        = 16
 )
 
-// Notification is a verified callback. At most one of Payment and Refund is
-// set; both are nil for an event that is neither (answer 204, nothing to do).
-type Notification struct {
-	ID, EventType string // the platform's; the same ID comes again with every retry
-	Payment       *payment.Report
-	Refund        *payment.RefundReport
-}
-
 type envelope struct {
 	ID        string   `json:"id"`
 	EventType string   `json:"event_type"`
@@ -41,23 +33,24 @@ type resource struct {
 // ParseNotification verifies body exactly as it came, opens it and translates
 // it. A payment's Report carries the platform's mchid and appid for the caller
 // to match; a refund must name this account's mchid, since RefundReport has no
-// room for it. Errors: signature_missing, signature_probe, signature_stale,
+// room for it. An event that is about neither has both reports nil and needs
+// no more than an answer. Errors: signature_missing, signature_probe, signature_stale,
 // signature_serial_unknown, signature_wrong (Unauthenticated);
 // notification_undecryptable, notification_malformed (Malformed).
-func (a *Account) ParseNotification(header http.Header, body []byte) (Notification, error) {
+func (a *Account) ParseNotification(header http.Header, body []byte) (payment.Notification, error) {
 	if err := a.verify(header, body); err != nil {
-		return Notification{}, err
+		return payment.Notification{}, err
 	}
 	return a.read(body)
 }
 
 // read opens and translates a body whose signature is good.
-func (a *Account) read(body []byte) (Notification, error) {
+func (a *Account) read(body []byte) (payment.Notification, error) {
 	var e envelope
 	if json.Unmarshal(body, &e) != nil || !printable(e.ID, 128) || !printable(e.EventType, 128) {
-		return Notification{}, malformed(errAnswer)
+		return payment.Notification{}, malformed(errAnswer)
 	}
-	n := Notification{ID: e.ID, EventType: e.EventType}
+	n := payment.Notification{ID: e.ID}
 	var err error
 	switch kind, _, _ := strings.Cut(e.EventType, "."); kind {
 	case "TRANSACTION":
@@ -66,7 +59,7 @@ func (a *Account) read(body []byte) (Notification, error) {
 		n.Refund, err = a.openRefund(e.Resource)
 	}
 	if err != nil {
-		return Notification{}, err
+		return payment.Notification{}, err
 	}
 	return n, nil
 }

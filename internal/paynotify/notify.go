@@ -1,0 +1,120 @@
+package paynotify
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"panshi/internal/audit"
+	"panshi/internal/checkout"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/payment"
+	"panshi/internal/perm"
+	"panshi/internal/web"
+)
+
+// answerIn is how long a callback may take. WeChat Pay waits 5 s
+// (reference/payments.md); the rest is for the network.
+const answerIn = 4 * time.Second
+
+// maxBody bounds a callback; real ones have a few kilobytes.
+const maxBody = 64 << 10
+
+// Accounts finds a payment account and what speaks to its platform.
+// payment.Accounts does it.
+type Accounts interface {
+	Provider(ctx context.Context, accountID id.ID) (payment.Account, payment.Provider, error)
+}
+
+// Settler takes a platform's verified word. checkout.Service does it. An error
+// means that nothing happened and the platform should tell again; repeats have
+// one effect.
+type Settler interface {
+	Settle(ctx context.Context, account payment.Account, r payment.Report, by string) (checkout.Outcome, error)
+	SettleRefund(ctx context.Context, account payment.Account, r payment.RefundReport) error
+}
+
+// Reader is a payment.Provider whose platform sends callbacks.
+type Reader interface {
+	// ParseNotification verifies body as it came and reads it. Its errors are
+	// of kind Unauthenticated or Malformed and quote nothing of the callback.
+	ParseNotification(header http.Header, body []byte) (payment.Notification, error)
+}
+
+// Add puts the callbacks' row into mux.
+func Add(mux *web.Mux, accounts Accounts, settler Settler, logger *slog.Logger) error {
+	n := &notify{accounts: accounts, settler: settler, logger: logger}
+	return mux.Add(web.Audience{Name: "paynotify", Headers: web.APIHeaders(), Fail: n.refuse}, web.Route{
+		Method: http.MethodPost, Pattern: "/notify/{provider}/{account}", Permission: perm.Signed,
+		Priority: perm.Critical, Limit: web.LimitCallback, MaxBody: maxBody, Handler: n.take,
+	})
+}
+
+type notify struct {
+	accounts Accounts
+	settler  Settler
+	logger   *slog.Logger
+}
+
+// errNoAccount answers for every address that is not one of ours, whatever
+// part of it is wrong.
+var errNoAccount = errs.New(errs.NotFound, "account_not_found", "callbacks do not come to this address")
+
+func (n *notify) take(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), answerIn)
+	defer cancel()
+	account, reader, err := n.find(ctx, r.PathValue("provider"), r.PathValue("account"))
+	if err != nil {
+		return err
+	}
+	body, err := web.Body(r)
+	if err != nil {
+		return err
+	}
+	told, err := reader.ParseNotification(r.Header, body)
+	if err != nil {
+		return err
+	}
+	actor := audit.Actor{Kind: "platform", ID: account.ID.String()}
+	if err := n.settle(audit.WithOrigin(ctx, actor, web.RequestID(ctx)), account, told); err != nil {
+		return err
+	}
+	write(w, http.StatusOK, answer{Code: "SUCCESS"})
+	return nil
+}
+
+// find gives the account that an address names.
+func (n *notify) find(ctx context.Context, provider, account string) (payment.Account, Reader, error) {
+	accountID, err := id.Parse(account)
+	if err != nil || accountID.IsZero() {
+		return payment.Account{}, nil, errNoAccount
+	}
+	found, speaker, err := n.accounts.Provider(ctx, accountID)
+	switch {
+	case errors.Is(err, payment.ErrNoAccount):
+		return payment.Account{}, nil, errNoAccount
+	case err != nil:
+		return payment.Account{}, nil, trouble(err)
+	}
+	reader, ok := speaker.(Reader)
+	if !ok || found.Provider != provider {
+		return payment.Account{}, nil, errNoAccount
+	}
+	return found, reader, nil
+}
+
+// settle passes on what a platform told. Every outcome of money is an answer:
+// what is held or ignored would be so again.
+func (n *notify) settle(ctx context.Context, account payment.Account, told payment.Notification) error {
+	switch {
+	case told.Payment != nil:
+		_, err := n.settler.Settle(ctx, account, *told.Payment, "callback")
+		return trouble(err)
+	case told.Refund != nil:
+		return trouble(n.settler.SettleRefund(ctx, account, *told.Refund))
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+package shopapi
+
+import (
+	"context"
+	"net/http"
+
+	"panshi/internal/checkout"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/payment"
+	"panshi/internal/perm"
+	"panshi/internal/web"
+)
+
+type channel struct {
+	ID        string `json:"id" format:"uuid" example:"0198f3a0-0000-7000-8000-000000000004" doc:"The channel of a payment."`
+	Name      string `json:"name" example:"WeChat Pay" doc:"In the language asked for."`
+	Kind      string `json:"kind" example:"wechatpay_native" doc:"Platform and method."`
+	Available bool   `json:"available" example:"true" doc:"Whether it takes payments at this moment."`
+}
+
+type channelList struct {
+	Items []channel `json:"items" doc:"The first is the one to offer first."`
+}
+
+type payBody struct {
+	Channel string `json:"channel" minLength:"1" maxLength:"120" example:"0198f3a0-0000-7000-8000-000000000004" doc:"Id of a payment channel; its kind or its name will do too."`
+}
+
+type payIn struct {
+	web.IdempotencyHeader
+	OrderRef
+	Body payBody
+}
+
+type (
+	listChannelsOut struct{ Body channelList }
+	payOut          struct{ Body orderPayment }
+)
+
+func (a *api) addPayments() {
+	register(a, web.Operation{
+		Method: http.MethodGet, Path: "/api/v1/payment_channels", ID: "list_payment_channels", Tag: tagPayments,
+		Summary:    "List the ways to pay",
+		Permission: perm.Anyone, Priority: perm.Critical, Limit: web.LimitRead,
+	}, a.listChannels)
+	op := heldOrder(web.Operation{
+		Method: http.MethodPost, Path: "/api/v1/orders/{order_no}/payments", ID: "start_payment", Limit: web.LimitPay,
+		Status:      http.StatusCreated,
+		Summary:     "Start to pay an order",
+		Description: "payment_busy leaves the order as it is: repeat with the same Idempotency-Key, or choose another channel with a new one.",
+	}, "order_not_payable", "too_many_payments", "idempotency_conflict")
+	op.Tag = tagPayments
+	op.Errors[errs.Invalid] = fieldCodes("channel_not_found", "idempotency_key_missing", "idempotency_key_invalid")
+	op.Errors[errs.Unavailable] = []string{"payment_busy"}
+	register(a, op, a.startPayment)
+}
+
+func (a *api) listChannels(ctx context.Context, shop id.ID, _ *struct{}) (*listChannelsOut, error) {
+	accounts, err := a.deps.Channels.Channels(ctx, shop)
+	if err != nil {
+		return nil, err
+	}
+	out := channelList{Items: make([]channel, len(accounts))}
+	for i, acc := range accounts {
+		out.Items[i] = channel{ID: acc.ID.String(), Name: acc.Name, Kind: kindOf(acc), Available: acc.On}
+		if web.Lang(ctx) == "en" && acc.NameEN != "" {
+			out.Items[i].Name = acc.NameEN
+		}
+	}
+	return &listChannelsOut{out}, nil
+}
+
+func (a *api) startPayment(ctx context.Context, shop id.ID, in *payIn) (*payOut, error) {
+	token, err := in.Token()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := a.findChannel(ctx, shop, in.Body.Channel)
+	if err != nil {
+		return nil, err
+	}
+	p, err := a.deps.Payments.StartPayment(ctx, checkout.PayRequest{
+		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen),
+		Channel: chosen, ClientIP: clientIP(ctx),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &payOut{paymentOf(p)}, nil
+}
+
+// findChannel reads an id, or looks a kind or a name up; the first of equals.
+func (a *api) findChannel(ctx context.Context, shop id.ID, chosen string) (id.ID, error) {
+	if parsed, err := id.Parse(chosen); err == nil && !parsed.IsZero() {
+		return parsed, nil
+	}
+	accounts, err := a.deps.Channels.Channels(ctx, shop)
+	if err != nil {
+		return id.ID{}, err
+	}
+	for _, acc := range accounts {
+		if chosen == kindOf(acc) || chosen == acc.Name || chosen == acc.NameEN {
+			return acc.ID, nil
+		}
+	}
+	return id.ID{}, payment.ErrNoAccount
+}
+
+func kindOf(acc payment.Account) string { return acc.Provider + "_" + acc.Method }
+
+// clientIP is what platforms want to know of the payer; "" if unknown.
+func clientIP(ctx context.Context) string {
+	if addr := web.ClientAddr(ctx); addr.IsValid() {
+		return addr.String()
+	}
+	return ""
+}
