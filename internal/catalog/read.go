@@ -221,8 +221,10 @@ func QuoteTx(tx *db.Tx, merchantID, skuID id.ID, lang string) (Quote, error) {
 	q := Quote{SKUID: skuID}
 	var kind, currency, mode, title, titleEN, variant, variantEN string
 	var onSale, open int64
-	err := tx.Get([]any{&q.ProductID, &kind, &title, &titleEN, &variant, &variantEN, &q.Price.Minor, &currency, &onSale,
-		&open, &mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit},
+	err := tx.Get([]any{
+		&q.ProductID, &kind, &title, &titleEN, &variant, &variantEN, &q.Price.Minor, &currency, &onSale,
+		&open, &mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit,
+	},
 		`SELECT p.id, p.kind, p.title, p.title_en, k.title, k.title_en, k.price, k.currency,
 			CASE WHEN p.status = 'on' AND k.status = 'on' THEN 1 ELSE 0 END,
 			CASE WHEN m.status = 'open' THEN 1 ELSE 0 END,

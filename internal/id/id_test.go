@@ -42,7 +42,7 @@ func TestIDsRiseAndNeverRepeat(t *testing.T) {
 func TestIDIsUUIDv7OfNow(t *testing.T) {
 	before := time.Now().UnixMilli()
 	v := id.New()
-	require.Regexp(t, regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`), v.String())
+	require.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, v.String())
 	ms := int64(v[0])<<40 | int64(v[1])<<32 | int64(v[2])<<24 | int64(v[3])<<16 | int64(v[4])<<8 | int64(v[5])
 	require.InDelta(t, before, ms, 5000)
 }

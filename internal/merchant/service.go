@@ -4,11 +4,11 @@ import (
 	"context"
 	"net"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"panshi/internal/clock"
 	"panshi/internal/db"
-	"sync/atomic"
-	"time"
 )
 
 // directoryAge is how long the list of merchants may be served from memory.

@@ -60,7 +60,7 @@ func FuzzParseContact(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again := order.Contact{}
+		var again order.Contact
 		if c.Kind == order.Email {
 			again, err = order.ParseContact(c.Value, "")
 		} else {

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"panshi/internal/adminsock"
+	"panshi/internal/app"
+)
+
+// The levels of a finding.
+const (
+	levelOK   = "ok"
+	levelWarn = "warn" // works, and somebody should know
+	levelBad  = "bad"  // mend it
+)
+
+// finding is one line of the doctor.
+type finding struct {
+	Level string `json:"level"`
+	Name  string `json:"name"`
+	Text  string `json:"text"`
+}
+
+func ok(name, text string, args ...any) finding {
+	return finding{levelOK, name, fmt.Sprintf(text, args...)}
+}
+
+func warn(name, text string, args ...any) finding {
+	return finding{levelWarn, name, fmt.Sprintf(text, args...)}
+}
+
+func bad(name, text string, args ...any) finding {
+	return finding{levelBad, name, fmt.Sprintf(text, args...)}
+}
+
+type doctorCmd struct{}
+
+// Help implements kong.HelpProvider.
+func (doctorCmd) Help() string {
+	return `Looks at the configuration, the data directory, the key file, the disk, the clock and, if there is one, the
+shop. It changes nothing. Each line is ok, warn or bad; exit 1 if one is bad.
+
+  panshi doctor --data /var/lib/panshi --config /etc/panshi.yaml`
+}
+
+// Run looks at everything that can be looked at and prints what it found.
+func (doctorCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	cfg, err := g.load(nil)
+	if err != nil {
+		return err // what cannot be read cannot be judged, and this is usage
+	}
+	findings := slices.Concat(doctorConfig(cfg), doctorFiles(cfg), doctorSystem(cfg.Data, time.Now()), doctorShop(ctx, t, cfg))
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	told := struct {
+		Findings []finding `json:"findings"`
+	}{findings}
+	if err := t.result(told, func(w io.Writer) {
+		for _, f := range findings {
+			fmt.Fprintf(w, "%-4s  %-10s  %s\n", f.Level, f.Name, oneLine(f.Text))
+		}
+	}); err != nil {
+		return err
+	}
+	if slices.ContainsFunc(findings, func(f finding) bool { return f.Level == levelBad }) {
+		return errFindings
+	}
+	return nil
+}
+
+// doctorShop asks the running shop, or opens one that stands still: then the
+// key file and the database were proved to fit.
+func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
+	if !hasShop(cfg) {
+		return []finding{ok("shop", "none yet; `panshi demo` makes one")}
+	}
+	s, err := openShop(ctx, t, cfg, refuse)
+	if err != nil {
+		return []finding{bad("shop", "cannot be opened: %s", explain(ctx, err))}
+	}
+	status, err := s.Status(ctx)
+	if err2 := s.close(); err == nil {
+		err = err2
+	}
+	if err != nil {
+		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
+	}
+	return append(doctorRunning(status), doctorPayments(status)...)
+}
+
+func doctorRunning(s adminsock.Status) []finding {
+	out := []finding{ok("engine", "%s", s.Engine)}
+	if s.Since.IsZero() {
+		return append(out, ok("shop", "opens; it is not running"))
+	}
+	out = append(out, ok("shop", "runs since %s as process %d at %s", s.Since.Format(time.RFC3339), s.PID, s.Shop))
+	if mine := app.Version(); s.Version != mine {
+		out = append(out, warn("version", "the running shop is %s, this program is %s: restart the shop", s.Version, mine))
+	}
+	return out
+}
+
+// doctorPayments judges how the shop learned of the payments of a day.
+func doctorPayments(s adminsock.Status) []finding {
+	var out []finding
+	switch paid := s.ByCallback + s.ByQuery; {
+	case paid == 0:
+		out = append(out, ok("callbacks", "no payment in the last 24 hours, so nothing is known"))
+	case s.ByCallback == 0:
+		out = append(out, bad("callbacks", "none arrived in the last 24 hours: %s had to be asked for; is %s",
+			plural(s.ByQuery, "payment"), "the notification address reachable from outside?"))
+	case s.ByQuery > s.ByCallback:
+		out = append(out, warn("callbacks", "most do not arrive: of %s in 24 hours %s had to be asked for", plural(paid, "payment"), count(s.ByQuery)))
+	default:
+		out = append(out, ok("callbacks", "of %s in 24 hours %s had to be asked for", plural(paid, "payment"), count(s.ByQuery)))
+	}
+	if s.Holds > 0 {
+		out = append(out, warn("holds", "%s waiting for a person at the hold desk of the console", plural(s.Holds, "payment")))
+	}
+	return out
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/adminsock"
+	"panshi/internal/app"
+	"panshi/internal/imports"
+)
+
+func TestProgressElsewhereIsLogLines(t *testing.T) {
+	var out bytes.Buffer
+	m := newMeter(t.Context(), &terminal{err: &out}, "import")
+	now := time.Unix(1000, 0)
+	m.told, m.clock = now, func() time.Time { return now }
+	for i := range int64(1000) {
+		now = now.Add(10 * time.Millisecond) // ten seconds in all
+		m.step(i, 1000, "some line")
+	}
+	m.end()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	require.Len(t, lines, 5, "a line every two seconds")
+	require.Contains(t, lines[0], `"msg":"import: working","done":199,"total":1000,"at":"some line"`)
+}
+
+func TestProgressOnATerminalIsABar(t *testing.T) {
+	var out bytes.Buffer
+	m := newMeter(t.Context(), &terminal{err: &out, live: true}, "check")
+	m.step(1, 4, "some.rule")
+	m.step(4, 4, "")
+	m.step(4, 4, "last")
+	m.end()
+	require.NotContains(t, out.String(), "{", "no log lines")
+	idle := newMeter(t.Context(), &terminal{err: &out, live: true}, "demo")
+	idle.say("one\ntwo")
+	idle.end()
+	require.Contains(t, out.String(), "demo: one two\n")
+}
+
+func TestCount(t *testing.T) {
+	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1000: "-1,000", -999: "-999"} {
+		require.Equal(t, want, count(n))
+	}
+}
+
+func TestReportListsAFew(t *testing.T) {
+	r := importReport{File: "f", Lines: 5000, Duplicates: 3000, Truncated: true}
+	for i := range int64(1000) {
+		r.Findings = append(r.Findings, imports.Finding{Line: i + 1, Code: imports.Duplicate, Text: "twice"})
+	}
+	var out bytes.Buffer
+	r.text(&out)
+	require.Equal(t, shownFindings, strings.Count(out.String(), "  line "))
+	require.Contains(t, out.String(), "and 2,980 more")
+}
+
+func TestDoctorFiles(t *testing.T) {
+	base := t.TempDir()
+	data := filepath.Join(base, "d")
+	cfg := app.Config{Data: data, Vault: app.VaultConfig{KeyFile: data + ".key"}}
+	level := func(name string) string {
+		worst := ""
+		for _, f := range doctorFiles(cfg) {
+			if f.Name == name && f.Level > worst && worst != levelBad { // "ok" < "warn"
+				worst = f.Level
+			}
+			if f.Name == name && f.Level == levelBad {
+				worst = levelBad
+			}
+		}
+		return worst
+	}
+	require.Equal(t, levelOK, level("data"), "a shop that is not there yet is no fault")
+	require.NoError(t, os.Mkdir(data, 0o700))
+	require.Equal(t, levelOK, level("data"))
+	require.NoError(t, os.Chmod(data, 0o750))
+	require.Equal(t, levelBad, level("data"))
+	require.NoError(t, os.Chmod(data, 0o700))
+
+	db := writeFile(t, data, "panshi.db", "")
+	require.Equal(t, levelOK, level("files"))
+	require.Equal(t, levelBad, level("key"), "a shop without its key")
+	require.NoError(t, os.Chmod(db, 0o640))
+	require.Equal(t, levelBad, level("files"))
+
+	require.NoError(t, os.WriteFile(cfg.Vault.KeyFile, nil, 0o600))
+	require.Equal(t, levelWarn, level("key"), "the same disk")
+	require.NoError(t, os.Chmod(cfg.Vault.KeyFile, 0o604))
+	require.Equal(t, levelBad, level("key"))
+	cfg.Vault.KeyFile = writeFile(t, data, "inside.key", "")
+	require.Equal(t, levelBad, level("key"), "in the data directory")
+	outside := filepath.Join(base, "link.key")
+	require.NoError(t, os.Symlink(cfg.Vault.KeyFile, outside))
+	cfg.Vault.KeyFile = outside
+	require.Equal(t, levelBad, level("key"), "a link into the data directory")
+	cfg.Data = cfg.Vault.KeyFile
+	require.Equal(t, levelBad, level("data"), "a file")
+}
+
+func TestDoctorJudges(t *testing.T) {
+	for _, c := range []struct {
+		byCallback, byQuery int64
+		want                string
+	}{{0, 0, levelOK}, {0, 1, levelBad}, {10, 0, levelOK}, {10, 10, levelOK}, {10, 11, levelWarn}} {
+		require.Equal(t, c.want, doctorPayments(adminsock.Status{ByCallback: c.byCallback, ByQuery: c.byQuery})[0].Level, "%+v", c)
+	}
+	require.Equal(t, levelBad, judgeDisk(100<<20, 0, 0).Level)
+	require.Equal(t, levelWarn, judgeDisk(1<<30, 0, 0).Level)
+	require.Equal(t, levelOK, judgeDisk(100<<30, 0, 0).Level, "no count of inodes")
+	require.Equal(t, levelBad, judgeDisk(100<<30, 1000, 10).Level)
+	require.Equal(t, levelBad, doctorClock(time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC))[0].Level)
+	require.NotEqual(t, levelBad, doctorClock(time.Now())[0].Level)
+	require.NotEqual(t, levelBad, doctorDisk(filepath.Join(t.TempDir(), "not", "there", "yet")).Level)
+
+	cfg := app.Defaults()
+	require.Len(t, doctorConfig(cfg), 1, "the defaults are sound")
+	cfg.HTTP, cfg.Console, cfg.Sandbox.URL, cfg.Guard.Limits, cfg.Worker = ":8080", "0.0.0.0:8081", "http://x", "off", "off"
+	require.Len(t, doctorConfig(cfg), 6)
+}

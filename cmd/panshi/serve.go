@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"panshi/internal/app"
+)
+
+type serveCmd struct {
+	HTTP    *string `name:"http" placeholder:"ADDR" help:"Address of the shop (default 127.0.0.1:8080)."`
+	Console *string `placeholder:"ADDR" help:"Address of the staff console (default 127.0.0.1:8081)."`
+	Roles   *string `placeholder:"all" help:"What this process does (default all; SQLite allows nothing else)."`
+	Sandbox *string `placeholder:"ADDR" help:"Also run the payment simulator here and sell through it. No money moves."`
+}
+
+// Help implements kong.HelpProvider.
+func (serveCmd) Help() string {
+	return `Runs until SIGINT or SIGTERM: then it takes no more requests, finishes those under way and stops; a second
+signal stops at once, and nothing is lost by that either. Logs are JSON lines on stderr.
+
+  panshi serve --data ./try --sandbox 127.0.0.1:8090
+  panshi serve --data /var/lib/panshi --http 127.0.0.1:8080 --set shop.public_url=https://shop.example
+  panshi serve --set shop.order_ttl=10m --set sandbox.url=http://127.0.0.1:8090`
+}
+
+// Run serves until ctx ends.
+func (c serveCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	for name, value := range map[string]*string{"--http": c.HTTP, "--console": c.Console, "--sandbox": c.Sandbox} {
+		if err := address(name, value); err != nil {
+			return err
+		}
+	}
+	cfg, err := g.load(map[string]*string{
+		"http": c.HTTP, "console": c.Console, "roles": c.Roles, "sandbox.addr": c.Sandbox,
+	})
+	if err != nil {
+		return err
+	}
+	return app.Serve(ctx, cfg, t.log(slog.LevelInfo), func(a app.Addresses) { t.ready(a, cfg.Data) })
+}
+
+// ready tells where the shop is and how to buy: a text, or with --json one
+// line, so that a script can wait for it.
+func (t *terminal) ready(a app.Addresses, data string) {
+	told := struct {
+		Event string `json:"event"`
+		app.Addresses
+	}{"ready", a}
+	_ = t.line(told, func(w io.Writer) { tellReady(w, a, data) }) // who does not listen may still buy
+}
+
+func tellReady(w io.Writer, a app.Addresses, data string) {
+	fmt.Fprintf(w, `
+Panshi is ready. 磐石已就绪。
+
+  Shop     商店  %s
+  Console  后台  %s
+                 first time 首次进入: panshi setup-link --data %s
+`, a.Shop, a.Console, data)
+	if a.Sandbox != "" {
+		fmt.Fprintf(w, `  Payments 支付  %s
+                 a simulator, no money moves 模拟支付，不动真钱
+
+To buy: open the shop, choose a product, place the order; then open the payment simulator, choose the order and
+pay it as a buyer would with a phone. The key appears on the order page.
+购买：打开商店，选择商品并下单；再打开模拟支付页面，选中该订单付款，卡密即显示在订单页。
+`, a.Sandbox)
+	}
+	fmt.Fprintln(w)
+}

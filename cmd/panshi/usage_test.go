@@ -1,0 +1,201 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Every bad input of every command and flag: exit code 2, exactly one line on
+// stderr that names what is wrong, nothing on stdout, and nothing was made.
+func TestBadInput(t *testing.T) {
+	dir := t.TempDir()
+	cards := writeFile(t, dir, "cards.txt", "CARD-1\n")
+	empty := writeFile(t, dir, "empty.txt", "")
+	broken := writeFile(t, dir, "broken.yaml", "http: [\n\tx")
+	unknown := writeFile(t, dir, "unknown.yaml", "shop:\n  order_ttll: 5m\n")
+	pipe := filepath.Join(dir, "pipe")
+	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
+	long := strings.Repeat("x", 5000)
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = taken.Close() }) // after the parallel cases
+
+	cases := []struct {
+		args string // separated by spaces; ␣ is a space, ∅ is empty
+		name string // what the line must name
+	}{
+		{"sell", "sell"},
+		{"serv", "serv"},
+		{"∅", ""},
+		{"--", "expected"},
+		{"--bogus", "--bogus"},
+		{"-x", "-x"},
+		{"import", "catalog"},
+		{"import pictures", "pictures"},
+		{"import orders x", "orders"},
+		{"--json=maybe version", "--json"},
+		{"--data", "--data"},
+		{"version --data", "--data"},
+		{"version --config", "--config"},
+		{"check --set", "--set"},
+
+		{"check --data=", "--data"},
+		{"check --data " + long, "--data"},
+		{"check --data a\nb", "--data"},
+		{"check --data a\xff", "--data"},
+		{"check --data nowhere", "--data"},
+		{"check --data " + cards, "--data"},
+		{"check --config=", "--config"},
+		{"check --config none.yaml", "none.yaml"},
+		{"check --config " + dir, dir},
+		{"check --config " + broken, broken},
+		{"check --config " + unknown, "order_ttll"},
+		{"check --set http", "--set"},
+		{"check --set =x", "--set"},
+		{"check --set no.such=1", "no"},
+		{"check --set shop.order_ttl=soon", "order_ttl"},
+		{"check --set shop.order_ttl=-5m", "order_ttl"},
+		{"check --set db.read_conns=-1", "db.read_conns"},
+		{"check --set db.read_conns=many", "read_conns"},
+		{"check --set worker=maybe", "worker"},
+		{"check --set web.max_body_bytes=1", "max_body_bytes"},
+		{"check --set shop.public_url=shop", "shop.public_url"},
+		{"check --set sandbox.url=ftp://x", "sandbox.url"},
+		{"check --set vault=x", "vault"},
+
+		{"serve --http", "--http"},
+		{"serve --http=", "--http"},
+		{"serve --http 8080", "--http"},
+		{"serve --http 127.0.0.1:99999", "--http"},
+		{"serve --http 127.0.0.1:x", "--http"},
+		{"serve --http a:b:c", "--http"},
+		{"serve --http " + taken.Addr().String(), "--http"},
+		{"serve --http 192.0.2.1:0", "--http"},
+		{"serve --http 127.0.0.1:0 --console=", "--console"},
+		{"serve --http 127.0.0.1:0 --console nowhere", "--console"},
+		{"serve --http 127.0.0.1:0 --console " + taken.Addr().String(), "--console"},
+		{"serve --http 127.0.0.1:0 --console 127.0.0.1:0 --sandbox " + taken.Addr().String(), "--sandbox"},
+		{"serve --roles order", "--roles"},
+		{"serve --roles=", "--roles"},
+		{"serve --sandbox=", "--sandbox"},
+		{"serve --sandbox nowhere", "--sandbox"},
+		{"serve --sandbox 127.0.0.1:0 --set sandbox.url=http://127.0.0.1:1", "sandbox.url"},
+		{"serve --https 127.0.0.1:0", "--https"},
+		{"serve now", "now"},
+		{"serve --bogus", "--bogus"},
+
+		{"sandbox --http=", "--http"},
+		{"sandbox --http 8090", "--http"},
+		{"sandbox --http " + taken.Addr().String(), "--http"},
+		{"sandbox --http 127.0.0.1:0 --state=", "--state"},
+		{"sandbox --state a\tb", "--state"},
+		{"sandbox --bogus", "--bogus"},
+		{"sandbox x", "x"},
+
+		{"demo --bogus", "--bogus"},
+		{"demo x", "x"},
+		{"demo --data=", "--data"},
+		{"check --bogus", "--bogus"},
+		{"check x", "x"},
+		{"doctor --bogus", "--bogus"},
+		{"doctor x", "x"},
+		{"doctor --set no.such=1", "no"},
+		{"version x", "x"},
+		{"version --bogus", "--bogus"},
+		{"setup-link --bogus", "--bogus"},
+		{"setup-link x", "x"},
+		{"setup-link --merchant", "--merchant"},
+		{"setup-link --merchant=", "--merchant"},
+		{"setup-link --merchant " + strings.Repeat("m", 41), "--merchant"},
+		{"setup-link --merchant a\nb", "--merchant"},
+
+		{"import catalog", "<file>"},
+		{"import catalog none.csv", "FILE"},
+		{"import catalog " + dir, "FILE"},
+		{"import catalog " + empty, "FILE"},
+		{"import catalog ∅", "FILE"},
+		{"import catalog " + pipe, "FILE"},
+		{"import catalog " + cards + " --merchant=", "--merchant"},
+		{"import catalog " + cards + " " + cards, "cards.txt"},
+		{"import catalog " + cards + " --sku x", "--sku"},
+		{"import catalog " + cards + " --dry-run=maybe", "--dry-run"},
+		{"import catalog " + cards + " --bogus", "--bogus"},
+		{"import cards " + cards, "--sku"},
+		{"import cards --sku x", "<file>"},
+		{"import cards " + cards + " --sku", "--sku"},
+		{"import cards " + cards + " --sku=", "--sku"},
+		{"import cards " + cards + " --sku a\x01b", "--sku"},
+		{"import cards " + cards + " --sku a\xff", "--sku"},
+		{"import cards " + cards + " --sku " + strings.Repeat("s", 65), "--sku"},
+		{"import cards --sku x none.txt", "FILE"},
+		{"import cards --sku x " + dir, "FILE"},
+		{"import cards --sku x " + empty, "FILE"},
+		{"import cards --sku x " + pipe, "FILE"},
+		{"import cards --sku x a\nb", "FILE"},
+		{"import cards --sku x " + cards + " --merchant " + strings.Repeat("m", 41), "--merchant"},
+		{"import cards --sku x " + cards, "--data"},
+	}
+	for _, c := range cases {
+		label := c.args
+		if len(label) > 60 {
+			label = label[:60]
+		}
+		t.Run(strings.ToValidUTF8(label, "?"), func(t *testing.T) {
+			t.Parallel()
+			var args []string
+			for arg := range strings.SplitSeq(c.args, " ") {
+				args = append(args, strings.ReplaceAll(arg, "∅", ""))
+			}
+			home := t.TempDir()
+			got := panshi(t, home, args...)
+			require.Equal(t, exitUsage, got.code, "%+v", got)
+			requireOneLine(t, got)
+			require.Contains(t, got.errOut, c.name)
+			entries, err := os.ReadDir(home)
+			require.NoError(t, err)
+			require.Empty(t, entries, "nothing was made")
+		})
+	}
+}
+
+// What may not be read is "not permitted", not "wrong".
+func TestUnreadableFiles(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := t.TempDir()
+	secret := writeFile(t, dir, "cards.txt", "CARD-1\n")
+	require.NoError(t, os.Chmod(secret, 0))
+	got := panshi(t, dir, "import", "cards", "--sku", "x", secret)
+	require.Equal(t, exitForbidden, got.code, "%+v", got)
+	requireOneLine(t, got)
+}
+
+func TestHelp(t *testing.T) {
+	dir := t.TempDir()
+	bare, asked := panshi(t, dir), panshi(t, dir, "--help")
+	require.Equal(t, asked, bare, "no command is a question")
+	require.Equal(t, exitDone, bare.code)
+	require.Empty(t, bare.errOut)
+	for _, command := range []string{"serve", "demo", "sandbox", "import catalog", "import cards", "check", "doctor", "setup-link", "version"} {
+		require.Contains(t, bare.out, "\n  "+command+" ")
+		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
+		require.Equal(t, exitDone, got.code, command)
+		if command != "version" {
+			require.Contains(t, got.out, "    panshi "+command, "help has examples")
+		}
+		require.Contains(t, got.out, "--data=DIR")
+	}
+	for _, later := range []string{"backup", "restore", "drill", "promote", "reconcile", "key ", "audit", "bench"} {
+		require.NotContains(t, bare.out, "\n  "+later)
+	}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}

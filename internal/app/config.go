@@ -1,0 +1,218 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/knadh/koanf/parsers/yaml"
+	"github.com/knadh/koanf/providers/confmap"
+	"github.com/knadh/koanf/providers/env/v2"
+	"github.com/knadh/koanf/providers/file"
+	"github.com/knadh/koanf/v2"
+
+	"panshi/internal/checkout"
+	"panshi/internal/errs"
+	"panshi/internal/guard"
+	"panshi/internal/vault"
+	"panshi/internal/web"
+)
+
+// Config is everything that a shop can be told. Keys are the json tags joined
+// by dots: shop.order_ttl.
+type Config struct {
+	Data    string          `json:"data"`    // the data directory
+	HTTP    string          `json:"http"`    // address of the public listener
+	Console string          `json:"console"` // address of the staff's listener
+	Roles   string          `json:"roles"`
+	Shop    checkout.Config `json:"shop"`
+	Web     web.Config      `json:"web"`
+	Guard   guard.Config    `json:"guard"`
+	Vault   VaultConfig     `json:"vault"`
+	Sandbox SandboxConfig   `json:"sandbox"`
+	DB      DBConfig        `json:"db"`
+	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
+}
+
+// VaultConfig says where the keys are; empty values are the usual places
+// beside and in the data directory.
+type VaultConfig struct {
+	KeyFile string `json:"key_file"`
+	Dir     string `json:"dir"`
+}
+
+// SandboxConfig says which payment simulator a shop sells through. Empty
+// means none: a real shop.
+type SandboxConfig struct {
+	Addr string `json:"addr"` // run one in this process at this address
+	URL  string `json:"url"`  // or use one that runs elsewhere
+}
+
+// DBConfig is what may be set of the database.
+type DBConfig struct {
+	ReadConns int `json:"read_conns"` // online readers; 0: the default
+}
+
+// Flags are what the command line says about configuration.
+type Flags struct {
+	Data string            // --data
+	File string            // --config, "" for none
+	Set  []string          // --set key=value, in order
+	More map[string]string // values of a command's own flags, by key; they win
+}
+
+// Defaults are the values of a shop that is told nothing.
+func Defaults() Config {
+	return Config{
+		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
+		Shop: checkout.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
+	}
+}
+
+// Load reads the configuration: defaults, then the file, then the environment
+// (PANSHI_SHOP__ORDER_TTL=5m), then --set, then flags. Unknown keys and all
+// invalid values are reported at once.
+func Load(f Flags) (Config, error) {
+	k := koanf.New(".")
+	if f.File != "" {
+		if err := k.Load(file.Provider(f.File), yaml.Parser()); err != nil {
+			return Config{}, errs.Wrap(err, errs.Invalid, "config_file", "cannot read the configuration file "+f.File)
+		}
+	}
+	if err := k.Load(env.Provider(".", env.Opt{Prefix: envPrefix, TransformFunc: fromEnv}), nil); err != nil {
+		return Config{}, err
+	}
+	set, err := pairs(f)
+	if err != nil {
+		return Config{}, err
+	}
+	if err := k.Load(confmap.Provider(set, "."), nil); err != nil {
+		return Config{}, err
+	}
+	return decode(k)
+}
+
+const envPrefix = "PANSHI_"
+
+// fromEnv maps PANSHI_SHOP__ORDER_TTL to shop.order_ttl. Names that are for
+// tools around the program are left alone.
+func fromEnv(name, value string) (string, any) {
+	switch name {
+	case "PANSHI_FAULT", "PANSHI_BIN", "PANSHI_TORTURE", "PANSHI_SANDBOX":
+		return "", nil
+	}
+	key := strings.ToLower(strings.TrimPrefix(name, envPrefix))
+	return strings.ReplaceAll(key, "__", "."), value
+}
+
+func pairs(f Flags) (map[string]any, error) {
+	set := map[string]any{}
+	for _, s := range f.Set {
+		key, value, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return nil, errs.Field("--set", "invalid_value", fmt.Sprintf("--set wants key=value, not %q", s))
+		}
+		set[key] = value
+	}
+	if f.Data != "" {
+		set["data"] = f.Data
+	}
+	for key, value := range f.More {
+		if value != "" {
+			set[key] = value
+		}
+	}
+	return set, nil
+}
+
+func decode(k *koanf.Koanf) (Config, error) {
+	cfg := Defaults()
+	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "json", DecoderConfig: &mapstructure.DecoderConfig{
+		Result: &cfg, TagName: "json", ErrorUnused: true, WeaklyTypedInput: true,
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
+			mapstructure.StringToSliceHookFunc(",")),
+	}})
+	if err != nil {
+		return Config{}, errs.Wrap(err, errs.Invalid, "config", "configuration: "+oneLine(err))
+	}
+	cfg.fill()
+	return cfg, cfg.Validate()
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// fill derives what was left open from what was set.
+func (c *Config) fill() {
+	places := vault.DefaultConfig(c.Data)
+	if c.Vault.KeyFile == "" {
+		c.Vault.KeyFile = places.KeyFile
+	}
+	if c.Vault.Dir == "" {
+		c.Vault.Dir = places.Dir
+	}
+	if c.Shop.PublicURL == "" {
+		c.Shop.PublicURL = "http://" + c.HTTP
+	}
+}
+
+// Validate reports everything that is wrong at once.
+func (c Config) Validate() error {
+	var faults []error
+	if c.Data == "" {
+		faults = append(faults, errs.Field("data", "required", "the data directory is needed"))
+	}
+	if c.Roles != "all" {
+		faults = append(faults, errs.Field("roles", "invalid_value", "on SQLite one process has all roles: use --roles all"))
+	}
+	if c.Worker != "on" && c.Worker != "off" {
+		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
+	}
+	if c.Sandbox.Addr != "" && c.Sandbox.URL != "" {
+		faults = append(faults, errs.Field("sandbox.url", "invalid_value", "set sandbox.addr or sandbox.url, not both"))
+	}
+	if c.DB.ReadConns < 0 || c.DB.ReadConns > 256 {
+		faults = append(faults, errs.Field("db.read_conns", "out_of_range", "0 (the default) to 256"))
+	}
+	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
+		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
+		c.Shop.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
+	return errors.Join(faults...)
+}
+
+func address(key, value string) error {
+	if _, _, err := net.SplitHostPort(value); err != nil {
+		return errs.Field(key, "invalid_value", fmt.Sprintf("%q is not an address such as 127.0.0.1:8080", value))
+	}
+	return nil
+}
+
+func optionalAddress(key, value string) error {
+	if value == "" {
+		return nil
+	}
+	return address(key, value)
+}
+
+func absoluteURL(key, value string) error {
+	u, err := url.Parse(value)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.HasSuffix(value, "/") {
+		return errs.Field(key, "invalid_value", fmt.Sprintf("%q is not a URL such as https://shop.example", value))
+	}
+	return nil
+}
+
+func optionalURL(key, value string) error {
+	if value == "" {
+		return nil
+	}
+	return absoluteURL(key, value)
+}
+
+// holder names this process among those that share a database. On SQLite the
+// lock on the data directory leaves only one, so the name is always the same: a
+// shop that was killed takes its leases back at once, where another name would
+// keep every sweep waiting until they run out.
+func holder() string { return "all" }

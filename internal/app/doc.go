@@ -1,0 +1,9 @@
+// Package app is the composition root: it reads the configuration, opens the
+// database and the vault, builds every service with constructor arguments
+// alone, and starts and stops them in order. The wiring is straight-line code;
+// there is no container, and nothing else in the program knows everybody.
+//
+// Start: lock, database, vault, services, sandbox, socket, listeners, sweeps.
+// Stop: listeners drain first, then sweeps, socket and sandbox, the database
+// last, then the lock.
+package app

@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"panshi/internal/adminsock"
+	"panshi/internal/audit"
+	"panshi/internal/check"
+	"panshi/internal/db"
+	"panshi/internal/demo"
+	"panshi/internal/errs"
+	"panshi/internal/imports"
+	"panshi/internal/merchant"
+	"panshi/internal/payment"
+)
+
+// A Shop is what commands work on, here or through the socket.
+var _ adminsock.Operations = (*Shop)(nil)
+
+// asCommand notes in ctx that a command acts.
+func asCommand(ctx context.Context, name string) context.Context {
+	return audit.WithOrigin(ctx, audit.Actor{Kind: "command", ID: name}, "")
+}
+
+// Check runs every invariant.
+func (s *Shop) Check(ctx context.Context, progress func(name string, done, total int)) (check.Report, error) {
+	return check.Run(ctx, s.db, Invariants(), progress)
+}
+
+// Import imports a file of card keys or of products.
+func (s *Shop) Import(ctx context.Context, r adminsock.ImportRequest, file io.Reader, progress func(imports.Progress)) (imports.Report, error) {
+	m, err := s.merchantOf(ctx, r.Merchant)
+	if err != nil {
+		return imports.Report{}, err
+	}
+	ctx = asCommand(ctx, "import")
+	switch r.Kind {
+	case adminsock.Cards:
+		return s.imports.Cards(ctx, imports.CardsRequest{
+			MerchantID: m.ID, SKUCode: r.SKU, FileName: r.FileName, Source: file, Size: r.Size, Digest: r.Digest, DryRun: r.DryRun,
+		}, progress)
+	case adminsock.Catalog:
+		return s.imports.Catalog(ctx, imports.CatalogRequest{
+			MerchantID: m.ID, FileName: r.FileName, Source: file, DryRun: r.DryRun,
+		}, progress)
+	}
+	return imports.Report{}, errs.Field("kind", "invalid_kind", "an import is of cards or of a catalog")
+}
+
+// Demo fills an empty shop, and gives its merchants accounts at the simulator
+// that a running shop sells through.
+func (s *Shop) Demo(ctx context.Context, progress func(text string)) (demo.Summary, error) {
+	progress("filling the demo shop")
+	summary, err := demo.Fill(ctx, demo.Services{DB: s.db, Merchants: s.merchants, Imports: s.imports, Log: s.log})
+	if err != nil || !s.serving.Load() {
+		return summary, err
+	}
+	return summary, s.enlist(ctx)
+}
+
+// SetupLink makes the owner's one-time URL. The token stands behind '#', so
+// that no server and no log ever sees it. An unused earlier link stops working.
+func (s *Shop) SetupLink(ctx context.Context, merchantSlug string) (string, error) {
+	m, err := s.merchantOf(ctx, merchantSlug)
+	if err != nil {
+		return "", err
+	}
+	token, err := s.access.ReissueSetupLink(asCommand(ctx, "setup-link"), m.ID)
+	if err != nil {
+		return "", err
+	}
+	return "http://" + s.cfg.Console + "/setup#" + token, nil
+}
+
+// Status tells what only an open shop knows.
+func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
+	status := adminsock.Status{Version: Version(), PID: os.Getpid()}
+	if since := s.since.Load(); since != nil {
+		status.Since = *since
+		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, "http://"+s.cfg.Console, s.sandbox.url
+	}
+	err := s.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
+		var version string
+		if err := tx.Get([]any{&version}, `SELECT sqlite_version()`); err != nil {
+			return err
+		}
+		status.Engine = "SQLite " + version
+		told, err := payment.ToldTx(tx, tx.Now().Add(-24*time.Hour))
+		status.ByCallback, status.ByQuery, status.Holds = told.ByCallback, told.ByQuery, told.OpenHolds
+		return err
+	})
+	return status, err
+}
+
+// merchantOf finds a merchant by slug, the default one for "".
+func (s *Shop) merchantOf(ctx context.Context, slug string) (merchant.Merchant, error) {
+	all, err := s.merchants.All(ctx)
+	if err != nil {
+		return merchant.Merchant{}, err
+	}
+	if len(all) == 0 {
+		return merchant.Merchant{}, errNoShop
+	}
+	if slug == "" {
+		return all[0], nil
+	}
+	return s.merchants.BySlug(ctx, slug)
+}

@@ -1,0 +1,46 @@
+package app
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"time"
+
+	"panshi/internal/clock"
+	"panshi/internal/errs"
+	"panshi/internal/payment"
+	"panshi/internal/wechatpay"
+)
+
+// newOutbound is the one client for calls to payment platforms: certificates
+// are verified, redirects are answers and not followed, and a platform that
+// hangs costs a bounded number of connections.
+func newOutbound() *http.Client {
+	return &http.Client{
+		Timeout: 6 * time.Second,
+		Transport: &http.Transport{
+			Proxy:                 http.ProxyFromEnvironment,
+			DialContext:           (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			ForceAttemptHTTP2:     true,
+			MaxIdleConnsPerHost:   32,
+			MaxConnsPerHost:       128,
+			IdleConnTimeout:       60 * time.Second,
+			TLSHandshakeTimeout:   3 * time.Second,
+			ResponseHeaderTimeout: 5 * time.Second,
+		},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// providers are the platforms that this build speaks to.
+func providers(client *http.Client) map[string]payment.Factory {
+	return map[string]payment.Factory{
+		"wechatpay": func(config []byte) (payment.Provider, error) {
+			var cfg wechatpay.Config
+			if err := json.Unmarshal(config, &cfg); err != nil {
+				return nil, errs.Wrap(err, errs.Invalid, "account_config", "the account's configuration cannot be read")
+			}
+			return wechatpay.New(cfg, client, clock.System{})
+		},
+	}
+}

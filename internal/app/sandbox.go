@@ -1,0 +1,142 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"panshi/internal/errs"
+	"panshi/internal/merchant"
+	"panshi/internal/payment"
+	"panshi/internal/wechatpay"
+	"panshi/sandbox"
+)
+
+// sandboxLink is how a development shop sells through a payment simulator.
+type sandboxLink struct {
+	url    string // "" for a real shop
+	client *http.Client
+}
+
+func newSandboxLink(cfg SandboxConfig) *sandboxLink {
+	url := cfg.URL
+	if cfg.Addr != "" {
+		url = "http://" + cfg.Addr
+	}
+	return &sandboxLink{url: url, client: &http.Client{Timeout: 5 * time.Second}}
+}
+
+// credentials is what the simulator tells a developer about a merchant.
+type credentials struct {
+	MchID          string `json:"mchid"`
+	AppID          string `json:"app_id"`
+	MerchantSerial string `json:"merchant_serial"`
+	MerchantKey    string `json:"merchant_private_key"`
+	APIv3Key       string `json:"api_v3_key"`
+	PublicKeyID    string `json:"public_key_id"`
+	PublicKey      string `json:"public_key"`
+}
+
+// enlist gives every merchant an account at the simulator, or, in a real shop,
+// takes such accounts out of sale.
+func (s *Shop) enlist(ctx context.Context) error {
+	if s.sandbox.url == "" {
+		return s.accounts.CloseSandbox(ctx)
+	}
+	all, err := s.merchants.All(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if err := s.enlistOne(ctx, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Shop) enlistOne(ctx context.Context, m merchant.Merchant) error {
+	c, err := s.sandbox.merchant(ctx, m.Slug)
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "sandbox_unreachable", "the payment simulator at "+s.sandbox.url+" does not answer")
+	}
+	config, err := json.Marshal(wechatpay.Config{
+		BaseURL: s.sandbox.url, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.MerchantSerial,
+		MerchantKeyPEM: c.MerchantKey, APIv3Key: c.APIv3Key, PlatformKeys: map[string]string{c.PublicKeyID: c.PublicKey},
+	})
+	if err != nil {
+		return err
+	}
+	_, err = s.accounts.Put(ctx, payment.Account{
+		MerchantID: m.ID, Provider: "wechatpay", Method: "native", ExternalRef: c.MchID, AppRef: c.AppID, Sandbox: true,
+		Name: "微信支付", NameEN: "WeChat Pay", On: true,
+	}, config)
+	return err
+}
+
+// merchant asks the simulator for a merchant's credentials; the same name
+// gives the same merchant.
+func (l *sandboxLink) merchant(ctx context.Context, name string) (credentials, error) {
+	body, err := json.Marshal(map[string]string{"name": name})
+	if err != nil {
+		return credentials{}, err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.url+"/simulate/merchants", bytes.NewReader(body))
+	if err != nil {
+		return credentials{}, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return credentials{}, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		return credentials{}, fmt.Errorf("status %d", resp.StatusCode)
+	}
+	var c credentials
+	err = json.NewDecoder(io.LimitReader(resp.Body, 1<<20)).Decode(&c)
+	return c, err
+}
+
+// serveSandbox runs the simulator inside this process until ctx ends. Its
+// state lies beside the data directory: it is the platform's, not the shop's.
+func (s *Shop) serveSandbox(ctx context.Context, ln net.Listener) (stop func() error, err error) {
+	state := filepath.Clean(s.cfg.Data) + ".sandbox"
+	return ServeSandbox(ctx, ln, state, s.sandbox.url, s.log)
+}
+
+// ServeSandbox runs a payment simulator on ln with its state in a file until
+// stop is called.
+func ServeSandbox(ctx context.Context, ln net.Listener, stateFile, url string, log *slog.Logger) (stop func() error, err error) {
+	sb, err := sandbox.New(sandbox.Config{StateFile: stateFile, BaseURL: url, Logger: log})
+	if err != nil {
+		return nil, err
+	}
+	srv := &http.Server{Handler: sb.Handler(), ReadHeaderTimeout: 5 * time.Second, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn)}
+	dispatching, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { _ = sb.Run(dispatching) })
+	wg.Go(func() {
+		if err := srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			log.Error("the payment simulator stopped", "error", err)
+		}
+	})
+	return func() error {
+		closing, done := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer done()
+		err := srv.Shutdown(closing)
+		cancel()
+		wg.Wait()
+		return errors.Join(err, sb.Close())
+	}, nil
+}

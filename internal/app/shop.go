@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"panshi/internal/access"
+	"panshi/internal/audit"
+	"panshi/internal/catalog"
+	"panshi/internal/checkout"
+	"panshi/internal/clock"
+	"panshi/internal/dataclass"
+	"panshi/internal/db"
+	"panshi/internal/db/sqlite"
+	"panshi/internal/delivery"
+	"panshi/internal/errs"
+	"panshi/internal/guard"
+	"panshi/internal/imports"
+	"panshi/internal/invariant"
+	"panshi/internal/jobs"
+	"panshi/internal/ledger"
+	"panshi/internal/merchant"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+	"panshi/internal/stock"
+	"panshi/internal/vault"
+)
+
+// Shop is an open shop: its data directory is locked, its database and vault
+// are open, its services are built. Nothing listens yet.
+type Shop struct {
+	cfg       Config
+	log       *slog.Logger
+	lock      *db.DirLock
+	db        *sqlite.DB
+	vault     *vault.Vault
+	merchants *merchant.Service
+	catalog   *catalog.Service
+	accounts  *payment.Accounts
+	checkout  *checkout.Service
+	imports   *imports.Service
+	access    *access.Service
+	sandbox   *sandboxLink
+	serving   atomic.Bool
+	since     atomic.Pointer[time.Time] // when it began to serve
+}
+
+// OpenLocal locks and opens the shop in cfg.Data for this process alone.
+func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error) {
+	lock, err := db.LockDir(cfg.Data)
+	if err != nil {
+		return nil, err
+	}
+	d, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data, Logger: log, ReadConns: cfg.DB.ReadConns})
+	if err != nil {
+		return nil, errors.Join(err, lock.Close())
+	}
+	s := &Shop{cfg: cfg, log: log, lock: lock, db: d}
+	if err := s.build(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// build makes the services. A database without merchants is a fresh one: only
+// then may the vault make new keys.
+func (s *Shop) build(ctx context.Context) error {
+	s.merchants = merchant.NewService(s.db, clock.System{})
+	known, err := s.merchants.All(ctx)
+	if err != nil {
+		return err
+	}
+	if s.vault, err = vault.OpenOrCreate(vault.Config(s.cfg.Vault), len(known) == 0); err != nil {
+		return err
+	}
+	s.sandbox = newSandboxLink(s.cfg.Sandbox)
+	s.catalog = catalog.NewService(s.db)
+	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
+	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), s.log)
+	s.imports = imports.New(s.db, s.vault, s.log)
+	s.access = access.NewService(s.db, s.vault, clock.System{})
+	return nil
+}
+
+// shopConfig lifts the caps on unpaid orders together with the rate limits.
+func (s *Shop) shopConfig() checkout.Config {
+	cfg := s.cfg.Shop
+	if s.cfg.Guard.Limits == guard.Off {
+		cfg.UnpaidLimit = 0
+	}
+	return cfg
+}
+
+// Close closes the database and gives the data directory back.
+func (s *Shop) Close() error {
+	return errors.Join(s.db.Close(), s.lock.Close())
+}
+
+// Invariants are those of all packages, the promises of the shop first.
+func Invariants() []invariant.Invariant {
+	var all []invariant.Invariant
+	for _, list := range [][]invariant.Invariant{
+		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
+		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
+		access.Invariants(),
+	} {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// Columns are the data classes of every table of the shop.
+func Columns() []dataclass.Table {
+	var all []dataclass.Table
+	for _, list := range [][]dataclass.Table{
+		merchant.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
+		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
+		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
+	} {
+		all = append(all, list...)
+	}
+	return all
+}
+
+// errNoShop says that a command needs a merchant and there is none.
+var errNoShop = errs.New(errs.NotFound, "no_merchant", "there is no shop in this data directory yet; `panshi demo` makes one")

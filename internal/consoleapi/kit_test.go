@@ -1,0 +1,296 @@
+package consoleapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/pquerna/otp/totp"
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/access"
+	"panshi/internal/audit"
+	"panshi/internal/catalog"
+	"panshi/internal/checkout"
+	"panshi/internal/clock"
+	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
+	"panshi/internal/db/sqlite"
+	"panshi/internal/i18n"
+	"panshi/internal/id"
+	"panshi/internal/imports"
+	"panshi/internal/merchant"
+	"panshi/internal/money"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+	"panshi/internal/perm"
+	"panshi/internal/vault"
+	"panshi/internal/web"
+)
+
+const goodPassword = "violet ladder 71 monsoon"
+
+// openGate admits everything.
+type openGate struct{}
+
+func (openGate) Allow(web.LimitClass, string) (bool, time.Duration) { return true, 0 }
+func (openGate) Enter(perm.Priority) (func(), bool)                 { return func() {}, true }
+
+// kit is a whole shop behind the console's listener: real database, real
+// vault, a payment platform that says yes, and a clock that the test moves.
+type kit struct {
+	t        testing.TB
+	db       *sqlite.DB
+	clock    *clock.Manual
+	mux      *web.Mux
+	handler  http.Handler
+	log      *logBuffer
+	access   *access.Service
+	checkout *checkout.Service
+	accounts *payment.Accounts
+	deps     Deps
+	one, two id.ID
+}
+
+// logBuffer is written by handlers and read by tests.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer // guarded by mu
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+func newKit(t testing.TB) *kit {
+	t.Helper()
+	k := &kit{t: t, clock: clock.NewManual(time.Now().Truncate(time.Second)), log: &logBuffer{}}
+	k.db = dbtest.SQLite(t, func(c *sqlite.Config) { c.Clock = k.clock })
+	dir := t.TempDir()
+	v, err := vault.Create(vault.Config{KeyFile: filepath.Join(dir, "key"), Dir: filepath.Join(dir, "keys")})
+	require.NoError(t, err)
+	logger := slog.New(slog.NewJSONHandler(k.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	texts, err := i18n.Load()
+	require.NoError(t, err)
+	k.accounts = payment.NewAccounts(k.db, v, map[string]payment.Factory{
+		"fakepay": func([]byte) (payment.Provider, error) { return fakePay{}, nil },
+	})
+	k.access = access.NewService(k.db, v, k.clock)
+	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), logger)
+	k.deps = Deps{
+		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
+		Imports: imports.New(k.db, v, logger), Trail: audit.NewReader(k.db), Vault: v, Texts: texts,
+	}
+	k.serve(logger)
+	k.one, k.two = k.merchant("one"), k.merchant("two")
+	return k
+}
+
+func (k *kit) serve(logger *slog.Logger) {
+	mux, err := web.NewMux(web.DefaultConfig(), openGate{}, openGate{}, web.Audience{Name: "console", Headers: web.APIHeaders()})
+	require.NoError(k.t, err)
+	_, err = New(mux, "test", k.deps)
+	require.NoError(k.t, err)
+	stack, err := web.NewStack(web.DefaultConfig(), k.deps.Texts, logger, k.clock)
+	require.NoError(k.t, err)
+	k.mux, k.handler = mux, stack.Wrap(mux)
+}
+
+func (k *kit) merchant(slug string) id.ID {
+	m, err := merchant.NewService(k.db, k.clock).Put(k.ctx(), merchant.Merchant{Slug: slug, Name: slug, Currency: "CNY", Open: true})
+	require.NoError(k.t, err)
+	_, err = k.accounts.Put(k.ctx(), payment.Account{
+		MerchantID: m.ID, Provider: "fakepay", Method: "native", ExternalRef: "mch-" + slug, Name: "pay", On: true,
+	}, []byte("{}"))
+	require.NoError(k.t, err)
+	return m.ID
+}
+
+func (k *kit) ctx() context.Context { return k.t.Context() }
+
+// fakePay is a platform that takes every payment and refund.
+type fakePay struct{}
+
+func (fakePay) Create(_ context.Context, r payment.Request) (payment.Instruction, error) {
+	return payment.Instruction{Kind: "qr", CodeURL: "weixin://" + r.PaymentNo}, nil
+}
+
+func (fakePay) Query(context.Context, string) (payment.Report, error) {
+	return payment.Report{}, payment.ErrNotFound
+}
+func (fakePay) Close(context.Context, string) error { return nil }
+func (fakePay) Refund(_ context.Context, r payment.RefundRequest) (payment.RefundReport, error) {
+	return payment.RefundReport{State: payment.RefundProcessing, RefundNo: r.RefundNo}, nil
+}
+
+func (fakePay) QueryRefund(context.Context, string) (payment.RefundReport, error) {
+	return payment.RefundReport{}, payment.ErrNotFound
+}
+
+// ask is one request.
+type ask struct {
+	method, path, body string
+	kind               string // Content-Type; JSON if there is a body
+	bearer, cookie     string
+	header             map[string]string
+}
+
+func (k *kit) do(q ask) *httptest.ResponseRecorder {
+	if q.method == "" {
+		q.method = http.MethodGet
+	}
+	var body io.Reader
+	if q.body != "" {
+		body = strings.NewReader(q.body)
+	}
+	r := httptest.NewRequestWithContext(k.ctx(), q.method, q.path, body)
+	switch {
+	case q.kind != "":
+		r.Header.Set("Content-Type", q.kind)
+	case q.body != "":
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if q.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+q.bearer)
+	}
+	if q.cookie != "" {
+		r.AddCookie(&http.Cookie{Name: cookieName, Value: q.cookie})
+	}
+	for name, value := range q.header {
+		r.Header.Set(name, value)
+	}
+	w := httptest.NewRecorder()
+	k.handler.ServeHTTP(w, r)
+	return w
+}
+
+// object is a JSON object of an answer.
+type object map[string]any
+
+func (k *kit) want(status int, q ask) object {
+	k.t.Helper()
+	w := k.do(q)
+	require.Equal(k.t, status, w.Code, "%s %s: %s", q.method, q.path, w.Body.String())
+	var out object
+	if w.Body.Len() > 0 {
+		require.NoError(k.t, json.Unmarshal(w.Body.Bytes(), &out), w.Body.String())
+	}
+	return out
+}
+
+func jsonOf(v any) string {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
+}
+
+// owner is somebody with a login, a password and an app.
+type owner struct {
+	k        *kit
+	login    string
+	secret   string
+	link     string
+	handle   string
+	recovery []any
+	token    string // a bearer session
+}
+
+// owner sets an owner up over HTTP and signs in.
+func (k *kit) owner(merchantID id.ID, login string) *owner {
+	k.t.Helper()
+	link, err := k.access.CreateSetupLink(k.ctx(), merchantID)
+	require.NoError(k.t, err)
+	begun := k.want(200, ask{method: "POST", path: "/console/api/v1/setup", body: jsonOf(object{"token": link})})
+	o := &owner{k: k, login: login, link: link, secret: begun["secret"].(string), handle: begun["handle"].(string)}
+	done := k.want(200, ask{method: "POST", path: "/console/api/v1/setup/complete", body: jsonOf(object{
+		"token": link, "handle": o.handle, "login": login, "password": goodPassword, "code": o.code(),
+	})})
+	o.recovery = done["recovery_codes"].([]any)
+	o.signIn()
+	return o
+}
+
+func (o *owner) code() string {
+	code, err := totp.GenerateCode(o.secret, o.k.clock.Now())
+	require.NoError(o.k.t, err)
+	return code
+}
+
+func (o *owner) signIn() {
+	o.k.t.Helper()
+	o.k.clock.Advance(time.Hour) // the next code, and past every delay
+	in := o.k.want(200, ask{method: "POST", path: sessionPath, body: jsonOf(object{
+		"login": o.login, "password": goodPassword, "code": o.code(), "mode": "bearer",
+	})})
+	o.token = in["token"].(string)
+}
+
+func (o *owner) want(status int, method, path string, body any) object {
+	o.k.t.Helper()
+	q := ask{method: method, path: path, bearer: o.token}
+	if body != nil {
+		q.body = jsonOf(body)
+	}
+	return o.k.want(status, q)
+}
+
+// setRole makes somebody else of a member of staff.
+func (o *owner) setRole(role access.Role) {
+	require.NoError(o.k.t, o.k.db.Update(o.k.ctx(), func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE staff SET role = $1 WHERE login = $2`, string(role), o.login)
+		return err
+	}))
+}
+
+// product puts a product with one SKU "<slug>-1".
+func (o *owner) product(slug, kind string) {
+	o.k.t.Helper()
+	o.want(200, "PUT", "/console/api/v1/products/"+slug, object{
+		"kind": kind, "title": "商品 " + slug, "on": true, "skus": []object{{"code": slug + "-1", "price": 4900, "on": true}},
+	})
+}
+
+// buy places an order of one item and pays it with amount.
+func (k *kit) buy(merchantID id.ID, slug string, amount int64) order.Order {
+	k.t.Helper()
+	p, err := k.deps.Catalog.BySlug(k.ctx(), merchantID, slug)
+	require.NoError(k.t, err)
+	contact, err := order.ParseContact("buyer.of.things@example.com", "")
+	require.NoError(k.t, err)
+	placed, err := k.checkout.Place(k.ctx(), checkout.PlaceRequest{
+		MerchantID: merchantID, Key: id.New().String(), BodyDigest: []byte("x"), Contact: contact, Lang: "zh-CN",
+		Lines: []checkout.PlaceLine{{SKUID: p.SKUs[0].ID, Quantity: 1}},
+	})
+	require.NoError(k.t, err)
+	pay, err := k.checkout.StartPayment(k.ctx(), checkout.PayRequest{
+		MerchantID: merchantID, OrderNo: placed.Order.No, Key: "pay", BodyDigest: []byte("x"), Token: placed.AccessToken,
+	})
+	require.NoError(k.t, err)
+	account, err := k.accounts.Channels(k.ctx(), merchantID)
+	require.NoError(k.t, err)
+	_, err = k.checkout.Settle(k.ctx(), account[0], payment.Report{
+		State: payment.StatePaid, PaymentNo: pay.No, TransactionID: "T" + pay.No, Amount: money.Of(amount, money.CNY),
+		MerchantRef: account[0].ExternalRef, PaidAt: k.clock.Now(),
+	}, "callback")
+	require.NoError(k.t, err)
+	return placed.Order
+}
