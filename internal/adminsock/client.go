@@ -72,7 +72,8 @@ func (c *Client) Check(ctx context.Context, progress func(name string, done, tot
 
 // Import implements Operations. The file is streamed.
 func (c *Client) Import(ctx context.Context, r ImportRequest, file io.Reader,
-	progress func(imports.Progress)) (report imports.Report, err error) {
+	progress func(imports.Progress),
+) (report imports.Report, err error) {
 	a := ask{method: http.MethodPost, path: "/v1/import", request: r, body: file}
 	a.heard = func(raw json.RawMessage) error {
 		var p imports.Progress
@@ -126,7 +127,7 @@ func (c *Client) do(ctx context.Context, a ask, result any) error {
 	}
 	resp, err := c.send(ctx, a)
 	if err == nil {
-		defer resp.Body.Close() //nolint:errcheck // only read
+		defer resp.Body.Close()
 		err = follow(resp.Body, a.heard, result)
 	}
 	if err == nil {

@@ -54,7 +54,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 		if err != nil {
 			return false
 		}
-		defer c.Close() //nolint:errcheck // a test's
+		defer c.Close()
 		_, err = c.Status(t.Context())
 		return err == nil
 	}, 5e9, 1e6)

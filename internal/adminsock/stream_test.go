@@ -160,7 +160,7 @@ func TestCancelledClientCancelsTheWork(t *testing.T) {
 
 	ctx, cancel = context.WithCancel(t.Context())
 	stuck, feed := io.Pipe() // a file that never ends
-	defer feed.Close()       //nolint:errcheck // a pipe
+	defer feed.Close()
 	go func() { _, _ = feed.Write([]byte("CARD\n")) }()
 	_, err = c.Import(ctx, ImportRequest{}, stuck, func(imports.Progress) { cancel() })
 	require.ErrorIs(t, err, context.Canceled)
@@ -197,7 +197,7 @@ func TestKilledShopIsAnError(t *testing.T) {
 			dir := t.TempDir()
 			ln, err := net.Listen("unix", filepath.Join(dir, socketName))
 			require.NoError(t, err)
-			defer ln.Close() //nolint:errcheck // a test's
+			defer ln.Close()
 			go func() {
 				for {
 					conn, err := ln.Accept()
@@ -211,7 +211,7 @@ func TestKilledShopIsAnError(t *testing.T) {
 			}()
 			c, err := Dial(t.Context(), dir)
 			require.NoError(t, err)
-			defer c.Close() //nolint:errcheck // a test's
+			defer c.Close()
 			_, err = c.Check(t.Context(), quiet)
 			require.ErrorIs(t, err, errGone)
 		})

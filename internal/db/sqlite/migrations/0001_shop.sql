@@ -19,6 +19,8 @@ CREATE TABLE merchants (
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX merchants_host ON merchants (host) WHERE host <> '';
+CREATE UNIQUE INDEX merchants_default ON merchants (is_default) WHERE is_default = 1;
 
 CREATE TABLE categories (
     id          BLOB NOT NULL PRIMARY KEY,
@@ -143,6 +145,9 @@ CREATE TABLE order_numbers (
     order_id    BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- stock_mode says how the items were reserved, limited whether they count
+-- towards their contact's limit: what holds when an order is placed decides
+-- what it gives back, whatever staff changed meanwhile.
 CREATE TABLE order_lines (
     order_id    BLOB NOT NULL,
     line_no     INTEGER NOT NULL,
@@ -154,6 +159,8 @@ CREATE TABLE order_lines (
     quantity    INTEGER NOT NULL CHECK (quantity BETWEEN 1 AND 999),
     unit_price  INTEGER NOT NULL CHECK (unit_price >= 0),
     amount      INTEGER NOT NULL CHECK (amount = unit_price * quantity),
+    stock_mode  TEXT NOT NULL CHECK (stock_mode IN ('cards', 'counted', 'unlimited')),
+    limited     INTEGER NOT NULL CHECK (limited IN (0, 1)),
     PRIMARY KEY (order_id, line_no)
 ) STRICT, WITHOUT ROWID;
 
@@ -245,6 +252,7 @@ CREATE TABLE refunds (
     currency    TEXT NOT NULL,
     status      TEXT NOT NULL CHECK (status IN ('requested', 'processing', 'succeeded', 'failed')),
     reason      TEXT NOT NULL,
+    source      TEXT NOT NULL CHECK (source IN ('sales', 'suspense')),
     refund_id   TEXT NOT NULL DEFAULT '',
     next_try_at INTEGER,
     tries       INTEGER NOT NULL DEFAULT 0,
@@ -260,7 +268,10 @@ CREATE TABLE holds (
     merchant_id BLOB NOT NULL,
     order_id    BLOB,
     payment_id  BLOB,
+    refund_id   BLOB,
     reason      TEXT NOT NULL,
+    amount      INTEGER NOT NULL,
+    currency    TEXT NOT NULL,
     detail      TEXT NOT NULL DEFAULT '',
     created_at  INTEGER NOT NULL,
     resolved_at INTEGER,
