@@ -154,8 +154,19 @@ func (c *Config) fill() {
 		c.Vault.Dir = places.Dir
 	}
 	if c.Shop.PublicURL == "" {
-		c.Shop.PublicURL = "http://" + c.HTTP
+		c.Shop.PublicURL = urlOf(c.HTTP)
 	}
+}
+
+// urlOf is where this machine reaches a listener: one that listens everywhere
+// is asked on loopback.
+func urlOf(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	if err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		addr = net.JoinHostPort("127.0.0.1", port)
+	}
+	return "http://" + addr
 }
 
 // Validate reports everything that is wrong at once.

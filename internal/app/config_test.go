@@ -46,3 +46,23 @@ func TestConfigRefusesAndNamesEverything(t *testing.T) {
 	_, err = app.Load(app.Flags{Data: "x", File: filepath.Join(t.TempDir(), "missing.yaml")})
 	require.ErrorContains(t, err, "missing.yaml")
 }
+
+func TestWhatListensEverywhereIsReachedOnLoopback(t *testing.T) {
+	for addr, want := range map[string]string{
+		"0.0.0.0:8080": "http://127.0.0.1:8080", "[::]:8080": "http://127.0.0.1:8080", ":8080": "http://127.0.0.1:8080",
+		"192.0.2.1:80": "http://192.0.2.1:80", "[::1]:80": "http://[::1]:80", "localhost:80": "http://localhost:80",
+	} {
+		cfg, err := app.Load(app.Flags{Data: "x", More: map[string]string{"http": addr}})
+		require.NoError(t, err)
+		require.Equal(t, want, cfg.Shop.PublicURL, addr)
+	}
+}
+
+func TestTheSimulatorLiesBesideTheData(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "shop")
+	require.NoError(t, os.Mkdir(dir, 0o700))
+	t.Chdir(dir)
+	for _, data := range []string{".", dir, dir + "/", "./", "../shop"} {
+		require.Equal(t, dir+".sandbox", app.SandboxState(data), data)
+	}
+}

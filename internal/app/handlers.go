@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"io/fs"
 	"net/http"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/consoleapi"
 	"panshi/internal/demo"
+	"panshi/internal/errs"
 	"panshi/internal/paynotify"
 	"panshi/internal/perm"
 	"panshi/internal/shopapi"
@@ -97,12 +99,16 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 
 // mediaRoute serves the demo shop's pictures.
 func mediaRoute() web.Route {
-	files := http.StripPrefix("/media/demo/", http.FileServerFS(demo.MediaFS()))
+	pictures := demo.MediaFS()
 	return web.Route{
 		Method: http.MethodGet, Pattern: "/media/demo/{file}", Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitStatic,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
+			name := r.PathValue("file")
+			if info, err := fs.Stat(pictures, name); err != nil || !info.Mode().IsRegular() {
+				return errs.New(errs.NotFound, "not_found", "there is no such picture")
+			}
 			w.Header().Set("Cache-Control", "public, max-age=86400")
-			files.ServeHTTP(w, r)
+			http.ServeFileFS(w, r, pictures, name)
 			return nil
 		},
 	}

@@ -72,7 +72,7 @@ func (s *Shop) SetupLink(ctx context.Context, merchantSlug string) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return "http://" + s.cfg.Console + "/setup#" + token, nil
+	return urlOf(s.cfg.Console) + "/setup#" + token, nil
 }
 
 // Status tells what only an open shop knows.
@@ -80,7 +80,7 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 	status := adminsock.Status{Version: Version(), PID: os.Getpid()}
 	if since := s.since.Load(); since != nil {
 		status.Since = *since
-		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, "http://"+s.cfg.Console, s.sandbox.url
+		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, urlOf(s.cfg.Console), s.sandbox.url
 	}
 	err := s.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
 		var version string

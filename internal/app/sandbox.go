@@ -30,7 +30,7 @@ type sandboxLink struct {
 func newSandboxLink(cfg SandboxConfig) *sandboxLink {
 	url := cfg.URL
 	if cfg.Addr != "" {
-		url = "http://" + cfg.Addr
+		url = urlOf(cfg.Addr)
 	}
 	return &sandboxLink{url: url, client: &http.Client{Timeout: 5 * time.Second}}
 }
@@ -111,8 +111,16 @@ func (l *sandboxLink) merchant(ctx context.Context, name string) (credentials, e
 // serveSandbox runs the simulator inside this process until ctx ends. Its
 // state lies beside the data directory: it is the platform's, not the shop's.
 func (s *Shop) serveSandbox(ctx context.Context, ln net.Listener) (stop func() error, err error) {
-	state := filepath.Clean(s.cfg.Data) + ".sandbox"
-	return ServeSandbox(ctx, ln, state, s.sandbox.url, s.log)
+	return ServeSandbox(ctx, ln, SandboxState(s.cfg.Data), s.sandbox.url, s.log)
+}
+
+// SandboxState is the simulator's state file: beside the data directory, also
+// of "." and "..".
+func SandboxState(data string) string {
+	if abs, err := filepath.Abs(data); err == nil {
+		data = abs
+	}
+	return filepath.Clean(data) + ".sandbox"
 }
 
 // ServeSandbox runs a payment simulator on ln with its state in a file until

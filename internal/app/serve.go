@@ -63,7 +63,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if s.cfg.Worker == "on" {
-		runner := jobs.NewRunner(s.db, holder(), s.checkout.Handlers(), s.checkout.Sweeps(), s.log)
+		runner := jobs.NewRunner(s.db, holder(), s.checkout.Handlers(), s.checkout.Sweeps(), clock.System{}, s.log)
 		back.Go(func() { runner.Run(behind) })
 	}
 	back.Go(func() {
@@ -83,7 +83,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	now := clock.System{}.Now()
 	s.since.Store(&now)
 	s.serving.Store(true)
-	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: "http://" + l.console.Addr().String(), Sandbox: s.sandbox.url})
+	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: urlOf(l.console.Addr().String()), Sandbox: s.sandbox.url})
 	listening.Wait()
 	stopBehind()
 	back.Wait()
@@ -121,8 +121,8 @@ func listen(cfg Config) (*listeners, error) {
 // resolve puts the addresses that were really taken (a port 0 is chosen by the
 // system) into the configuration.
 func (l *listeners) resolve(cfg Config) Config {
-	if cfg.Shop.PublicURL == "http://"+cfg.HTTP {
-		cfg.Shop.PublicURL = "http://" + l.public.Addr().String()
+	if cfg.Shop.PublicURL == urlOf(cfg.HTTP) {
+		cfg.Shop.PublicURL = urlOf(l.public.Addr().String())
 	}
 	cfg.HTTP, cfg.Console = l.public.Addr().String(), l.console.Addr().String()
 	if l.sandbox != nil {

@@ -50,6 +50,9 @@ type Shop struct {
 
 // OpenLocal locks and opens the shop in cfg.Data for this process alone.
 func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error) {
+	if err := checkDir(cfg.Data); err != nil {
+		return nil, err
+	}
 	lock, err := db.LockDir(cfg.Data)
 	if err != nil {
 		return nil, err
@@ -79,7 +82,7 @@ func (s *Shop) build(ctx context.Context) error {
 	s.sandbox = newSandboxLink(s.cfg.Sandbox)
 	s.catalog = catalog.NewService(s.db)
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
-	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), s.log)
+	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
 	return nil

@@ -83,19 +83,28 @@ func TestListPagesThroughEverythingOnce(t *testing.T) {
 
 func TestPutRefusals(t *testing.T) {
 	s, shop := fixture(t)
-	_, err := s.Put(t.Context(), product(shop, "first", 100))
+	_, stranger := fixture(t)
+	theirs, err := s.PutCategory(t.Context(), catalog.Category{MerchantID: shop, Slug: "theirs", Title: "x"})
+	require.NoError(t, err)
+	theirs.ID = stranger // an id that is not one of ours
+	_, err = s.Put(t.Context(), product(shop, "first", 100))
 	require.NoError(t, err)
 	for name, c := range map[string]struct {
 		change      func(*catalog.Product)
 		code, field string
 	}{
-		"kind changes":   {func(p *catalog.Product) { p.Kind = catalog.Text }, "kind_fixed", "kind"},
-		"free":           {func(p *catalog.Product) { p.SKUs[0].Price.Minor = 0 }, "out_of_range", "skus[0].price"},
-		"bad slug":       {func(p *catalog.Product) { p.Slug = "a b" }, "invalid_slug", "slug"},
-		"no title":       {func(p *catalog.Product) { p.Title = " " }, "required", "title"},
-		"NUL":            {func(p *catalog.Product) { p.Summary = "a\x00b" }, "invalid_utf8", "summary"},
-		"foreign code":   {func(p *catalog.Product) { p.Slug = "second" }, "sku_code_taken", "skus[0].code"},
-		"negative limit": {func(p *catalog.Product) { p.PerOrderLimit = -1 }, "out_of_range", "per_order_limit"},
+		"kind changes":     {func(p *catalog.Product) { p.Kind = catalog.Text }, "kind_fixed", "kind"},
+		"free":             {func(p *catalog.Product) { p.SKUs[0].Price.Minor = 0 }, "out_of_range", "skus[0].price"},
+		"bad slug":         {func(p *catalog.Product) { p.Slug = "a b" }, "invalid_slug", "slug"},
+		"no title":         {func(p *catalog.Product) { p.Title = " " }, "required", "title"},
+		"NUL":              {func(p *catalog.Product) { p.Summary = "a\x00b" }, "invalid_utf8", "summary"},
+		"foreign code":     {func(p *catalog.Product) { p.Slug = "second" }, "sku_code_taken", "skus[0].code"},
+		"foreign currency": {func(p *catalog.Product) { p.SKUs[0].Price.Currency = "USD" }, "sku_currency", "skus[0].price"},
+		"foreign category": {func(p *catalog.Product) { p.CategoryID = theirs.ID }, "category_not_found", "category_id"},
+		"too many SKUs":    {func(p *catalog.Product) { p.SKUs = make([]catalog.SKU, 201) }, "too_many_skus", "skus"},
+		"foreign picture":  {func(p *catalog.Product) { p.Image = "https://elsewhere.example/x.png" }, "invalid_image", "image"},
+		"other host":       {func(p *catalog.Product) { p.Image = "//elsewhere.example/x.png" }, "invalid_image", "image"},
+		"negative limit":   {func(p *catalog.Product) { p.PerOrderLimit = -1 }, "out_of_range", "per_order_limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := product(shop, "first", 100)

@@ -14,6 +14,7 @@ const (
 	maxSummary     = 400
 	maxDescription = 20_000
 	maxImage       = 300
+	maxSKUs        = 200            // each is two rows, and a transaction has db.MaxRows
 	maxPrice       = 100_000_000_00 // a hundred million yuan
 )
 
@@ -28,6 +29,9 @@ func (p Product) validate() error {
 	if p.Kind != Card && p.Kind != Text && p.Kind != Manual {
 		return errs.Field("kind", "invalid_kind", "a kind is card, text or manual")
 	}
+	if len(p.SKUs) > maxSKUs {
+		return errs.Field("skus", "too_many_skus", "a product has at most 200 SKUs")
+	}
 	if p.PerOrderLimit < 0 || p.PerOrderLimit > 999 {
 		return errs.Field("per_order_limit", "out_of_range", "a limit per order is 0 (none) to 999")
 	}
@@ -37,7 +41,7 @@ func (p Product) validate() error {
 	return firstError(checkSlug("slug", p.Slug), checkText("title", p.Title, 1, maxTitle),
 		checkText("title_en", p.TitleEN, 0, maxTitle), checkText("summary", p.Summary, 0, maxSummary),
 		checkText("summary_en", p.SummaryEN, 0, maxSummary), checkText("description", p.Description, 0, maxDescription),
-		checkText("description_en", p.DescriptionEN, 0, maxDescription), checkText("image", p.Image, 0, maxImage))
+		checkText("description_en", p.DescriptionEN, 0, maxDescription), checkImage(p.Image))
 }
 
 func (s SKU) validate() error {
@@ -66,6 +70,18 @@ func checkText(field, s string, least, most int) error {
 		return errs.Field(field, "too_long", "the text is too long")
 	}
 	return nil
+}
+
+// checkImage takes a path on this server only: a picture from elsewhere would
+// tell a stranger who looks at the shop, and pages refuse to load it.
+func checkImage(path string) error {
+	if path == "" {
+		return nil
+	}
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\?#\"' ") {
+		return errs.Field("image", "invalid_image", "a picture is a path on this server, such as /media/demo/x.svg")
+	}
+	return checkText("image", path, 1, maxImage)
 }
 
 func firstError(all ...error) error {

@@ -42,6 +42,9 @@ func PutTx(tx *db.Tx, p Product) (Product, error) {
 	if err := p.validate(); err != nil {
 		return Product{}, err
 	}
+	if err := checkShopTx(tx, p); err != nil {
+		return Product{}, err
+	}
 	old, err := BySlugTx(tx, p.MerchantID, p.Slug)
 	switch {
 	case errors.Is(err, ErrProductNotFound):
@@ -63,6 +66,28 @@ func PutTx(tx *db.Tx, p Product) (Product, error) {
 		}
 	}
 	return ByIDTx(tx, p.MerchantID, p.ID)
+}
+
+// checkShopTx refuses what does not belong to the product's shop: another
+// one's category, prices in another currency.
+func checkShopTx(tx *db.Tx, p Product) error {
+	var currency string
+	var known int64
+	err := tx.Get([]any{&currency, &known}, `SELECT m.currency,
+		(SELECT COUNT(*) FROM categories c WHERE c.id = $1 AND c.merchant_id = m.id) FROM merchants m WHERE m.id = $2`,
+		p.CategoryID, p.MerchantID)
+	if err != nil {
+		return err
+	}
+	if !p.CategoryID.IsZero() && known == 0 {
+		return errs.Field("category_id", "category_not_found", "there is no such category")
+	}
+	for i, k := range p.SKUs {
+		if string(k.Price.Currency) != currency {
+			return atSKU(i, errs.Field("price", "sku_currency", "a SKU is priced in the currency of its shop"))
+		}
+	}
+	return nil
 }
 
 // atSKU makes the field of a SKU's error name the SKU: skus[1].price.

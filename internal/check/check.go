@@ -3,6 +3,7 @@ package check
 import (
 	"context"
 	"encoding/hex"
+	"fmt"
 
 	"panshi/internal/db"
 	"panshi/internal/invariant"
@@ -81,5 +82,5 @@ func text(v any) string {
 	case nil:
 		return ""
 	}
-	return "?"
+	return fmt.Sprint(v)
 }

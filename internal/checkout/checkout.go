@@ -2,9 +2,11 @@ package checkout
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"time"
 
+	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -29,19 +31,22 @@ func Defaults() Config {
 	}
 }
 
-// Validate reports the first value that cannot work.
+// Validate reports every value that cannot work.
 func (c Config) Validate() error {
-	switch {
-	case c.OrderTTL < time.Second || c.OrderTTL > 24*time.Hour:
-		return errs.Field("shop.order_ttl", "out_of_range", "the time to pay is 1s to 24h")
-	case c.CloseGrace < 0 || c.CloseGrace > time.Hour:
-		return errs.Field("shop.close_grace", "out_of_range", "the grace for closing is 0 to 1h")
-	case c.CompleteAfter < time.Minute:
-		return errs.Field("shop.complete_after", "out_of_range", "completion takes at least a minute")
-	case c.UnpaidLimit < 0:
-		return errs.Field("shop.unpaid_limit", "out_of_range", "a limit is 0 (none) or more")
+	var faults []error
+	if c.OrderTTL < time.Second || c.OrderTTL > 24*time.Hour {
+		faults = append(faults, errs.Field("shop.order_ttl", "out_of_range", "the time to pay is 1s to 24h"))
 	}
-	return nil
+	if c.CloseGrace < 0 || c.CloseGrace > time.Hour {
+		faults = append(faults, errs.Field("shop.close_grace", "out_of_range", "the grace for closing is 0 to 1h"))
+	}
+	if c.CompleteAfter < time.Minute {
+		faults = append(faults, errs.Field("shop.complete_after", "out_of_range", "completion takes at least a minute"))
+	}
+	if c.UnpaidLimit < 0 {
+		faults = append(faults, errs.Field("shop.unpaid_limit", "out_of_range", "a limit is 0 (none) or more"))
+	}
+	return errors.Join(faults...)
 }
 
 // Providers finds the platform behind a payment account; payment.Accounts does
@@ -59,11 +64,14 @@ type Service struct {
 	cfg       Config
 	log       *slog.Logger
 	soldOut   soldOutHints
+	silent    silence
 }
 
 // New returns a Service. cfg must be valid.
-func New(d db.DB, v *vault.Vault, p Providers, cfg Config, log *slog.Logger) *Service {
-	return &Service{db: d, vault: v, providers: p, cfg: cfg, log: log}
+func New(d db.DB, v *vault.Vault, p Providers, cfg Config, c clock.Clock, log *slog.Logger) *Service {
+	return &Service{
+		db: d, vault: v, providers: p, cfg: cfg, log: log, soldOut: soldOutHints{clock: c}, silent: silence{clock: c},
+	}
 }
 
 // View is all that an order page needs; nothing in it is sealed content.

@@ -1,14 +1,19 @@
 package checkout
 
 import (
+	"slices"
+
 	"panshi/internal/dataclass"
 	"panshi/internal/invariant"
 )
 
+// reserving says of an order o that its lines reserve stock: it waits for money.
+const reserving = `(o.status = 'pending' OR (o.status = 'held' AND o.hold_reason <> 'refund_failed'))`
+
 // Invariants declares what `panshi check` verifies across orders, payments,
 // stock and deliveries: the promises of the shop.
 func Invariants() []invariant.Invariant {
-	return append(orderInvariants(), moneyInvariants()...)
+	return slices.Concat(orderInvariants(), stockInvariants(), deskInvariants(), moneyInvariants())
 }
 
 func orderInvariants() []invariant.Invariant {
@@ -32,36 +37,41 @@ func orderInvariants() []invariant.Invariant {
 				AND COALESCE(d.n, 0) <> CASE WHEN l.kind = 'card' THEN l.quantity ELSE 1 END`,
 		},
 		{
-			Name: "checkout.delivered_was_paid", About: "nothing is delivered without money, except by a decision on the hold desk",
+			Name: "checkout.delivered_was_paid", About: "goods are with money that stayed here, except by a decision on the hold desk",
 			Query: `SELECT o.order_no, o.status || ' without payment' FROM orders o
 				WHERE o.status IN ('paid', 'delivered', 'completed') AND NOT EXISTS
-				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid' AND p.received >= o.total)
+				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid' AND p.received - p.refunded >= o.total)
 				AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolution LIKE 'accept%')`,
 		},
 		{
-			Name: "checkout.held_cards_have_waiting_order", About: "a held card belongs to an order that still waits for money",
-			Query: `SELECT c.id, 'held for order ' || COALESCE(o.status, 'missing') FROM cards c
-				LEFT JOIN orders o ON o.id = c.order_id AND o.merchant_id = c.merchant_id
-				WHERE c.status = 'held' AND (o.id IS NULL OR o.status NOT IN ('pending', 'held'))`,
+			Name: "checkout.closed_order_takes_no_money", About: "a closed order's payments are closed too",
+			Query: `SELECT o.order_no, p.payment_no || ' ' || p.status FROM orders o JOIN payments p ON p.order_id = o.id
+				WHERE o.status = 'closed' AND p.status IN ('creating', 'open')`,
 		},
 		{
-			Name: "checkout.pending_holds_its_cards", About: "an order that waits for money holds a card for every item",
-			Query: `SELECT o.order_no, 'line ' || l.line_no FROM orders o
-				JOIN order_lines l ON l.order_id = o.id AND l.kind = 'card'
-				LEFT JOIN (SELECT order_id, sku_id, COUNT(*) AS n FROM cards WHERE status = 'held'
-					GROUP BY order_id, sku_id) c ON c.order_id = o.id AND c.sku_id = l.sku_id
-				WHERE o.status = 'pending' AND COALESCE(c.n, 0) <> l.quantity`,
-		},
-		{
-			Name: "checkout.held_has_open_case", About: "every held order has an open case on the hold desk",
-			Query: `SELECT o.order_no, o.hold_reason FROM orders o WHERE o.status = 'held' AND NOT EXISTS
-				(SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolved_at IS NULL)`,
+			Name: "checkout.work_waits_for_paid_orders", About: "nobody works for an order whose money goes back",
+			Query: `SELECT o.order_no, o.status || ', line ' || d.line_no FROM deliveries d JOIN orders o ON o.id = d.order_id
+				WHERE d.status = 'waiting' AND o.status <> 'paid'`,
 		},
 	}
 }
 
-func moneyInvariants() []invariant.Invariant {
+func stockInvariants() []invariant.Invariant {
 	return []invariant.Invariant{
+		{
+			Name: "checkout.held_cards_have_waiting_order", About: "a held card belongs to an order that still waits for money",
+			Query: `SELECT c.id, 'held for order ' || COALESCE(o.status, 'missing') FROM cards c
+				LEFT JOIN orders o ON o.id = c.order_id AND o.merchant_id = c.merchant_id
+				WHERE c.status = 'held' AND (o.id IS NULL OR NOT ` + reserving + `)`,
+		},
+		{
+			Name: "checkout.waiting_order_holds_its_cards", About: "an order that waits for money holds a card for every item",
+			Query: `SELECT o.order_no, 'line ' || l.line_no FROM orders o
+				JOIN order_lines l ON l.order_id = o.id AND l.kind = 'card'
+				LEFT JOIN (SELECT order_id, sku_id, COUNT(*) AS n FROM cards WHERE status = 'held'
+					GROUP BY order_id, sku_id) c ON c.order_id = o.id AND c.sku_id = l.sku_id
+				WHERE ` + reserving + ` AND COALESCE(c.n, 0) <> l.quantity`,
+		},
 		{
 			Name: "checkout.sold_equals_deliveries", About: "a SKU's sold counter equals what was delivered or waits",
 			Query: `SELECT s.sku_id, 'sold ' || s.sold || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
@@ -73,15 +83,47 @@ func moneyInvariants() []invariant.Invariant {
 			Name: "checkout.held_equals_waiting_orders", About: "a SKU's held counter equals what orders that wait for money ask for",
 			Query: `SELECT s.sku_id, 'held ' || s.held || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
 				(SELECT l.sku_id, SUM(l.quantity) AS n FROM order_lines l JOIN orders o ON o.id = l.order_id
-					WHERE (o.status = 'pending' OR o.status = 'held') AND NOT EXISTS
-					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no)
-					AND NOT (o.status = 'held' AND o.hold_reason = 'refund_failed')
-				GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.held <> COALESCE(l.n, 0)`,
+					WHERE ` + reserving + ` GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.held <> COALESCE(l.n, 0)`,
 		},
+		{
+			Name: "checkout.contact_limits_add_up", About: "what a contact bought of a limited product is what its orders reserve or got",
+			Query: `SELECT c.product_id, 'kept ' || c.quantity || ', lines ' || COALESCE(l.n, 0) FROM purchase_counts c LEFT JOIN
+				(SELECT l.merchant_id, l.product_id, o.contact_index, SUM(l.quantity) AS n FROM order_lines l
+				JOIN orders o ON o.id = l.order_id WHERE l.limited = 1 AND (` + reserving + ` OR EXISTS
+					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no))
+				GROUP BY l.merchant_id, l.product_id, o.contact_index) l ON l.merchant_id = c.merchant_id
+				AND l.product_id = c.product_id AND l.contact_index = c.contact_index WHERE c.quantity <> COALESCE(l.n, 0)`,
+		},
+	}
+}
+
+func deskInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
+		{
+			Name: "checkout.held_has_open_case", About: "every held order has an open case on the hold desk",
+			Query: `SELECT o.order_no, o.hold_reason FROM orders o WHERE o.status = 'held' AND NOT EXISTS
+				(SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolved_at IS NULL)`,
+		},
+		{
+			Name: "checkout.held_money_has_case", About: "money that did not fit was laid before a person",
+			Query: `SELECT p.payment_no, 'held without a case' FROM payments p WHERE p.status = 'held' AND NOT EXISTS
+				(SELECT 1 FROM holds h WHERE h.payment_id = p.id AND h.merchant_id = p.merchant_id)`,
+		},
+		{
+			Name: "checkout.refused_refund_has_case", About: "a refund that the platform refused was laid before a person",
+			Query: `SELECT r.refund_no, 'refused without a case' FROM refunds r WHERE r.status = 'failed' AND NOT EXISTS
+				(SELECT 1 FROM holds h WHERE h.refund_id = r.id AND h.reason = 'refund_failed')`,
+		},
+	}
+}
+
+func moneyInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
 		{
 			Name: "checkout.refunded_gave_all_back", About: "a refunded order's payments hold nothing any more",
 			Query: `SELECT o.order_no, p.payment_no FROM orders o JOIN payments p ON p.order_id = o.id
-				WHERE o.status = 'refunded' AND p.received <> p.refunded`,
+				WHERE o.status = 'refunded' AND p.received <> p.refunded AND NOT EXISTS
+				(SELECT 1 FROM holds h WHERE h.payment_id = p.id AND (h.resolved_at IS NULL OR h.resolution LIKE 'dismiss%'))`,
 		},
 		{
 			Name: "checkout.refunding_has_refund", About: "an order that is being refunded has an unfinished refund",
@@ -89,16 +131,22 @@ func moneyInvariants() []invariant.Invariant {
 				(SELECT 1 FROM refunds r WHERE r.order_id = o.id AND r.status IN ('requested', 'processing'))`,
 		},
 		{
-			Name: "checkout.books_equal_payments", About: "the money at each payment account is what its payments received less what was paid back",
-			Query: `SELECT p.account_id, p.currency || ' payments ' || p.kept || ', books ' || COALESCE(l.amount, 0) FROM
-				(SELECT p.account_id, p.merchant_id, p.currency, SUM(p.received) - COALESCE(SUM((SELECT SUM(r.amount)
-					FROM refunds r WHERE r.payment_id = p.id AND r.status = 'succeeded')), 0) AS kept
-				FROM payments p GROUP BY p.account_id, p.merchant_id, p.currency) p
-				LEFT JOIN (SELECT merchant_id, currency, SUM(amount) AS amount FROM ledger_postings
-					WHERE account LIKE 'provider/%' GROUP BY merchant_id, currency) l
-				ON l.merchant_id = p.merchant_id AND l.currency = p.currency
-				WHERE (SELECT COUNT(DISTINCT q.account_id) FROM payments q WHERE q.merchant_id = p.merchant_id) = 1
-				AND p.kept <> COALESCE(l.amount, 0)`,
+			Name: "checkout.books_equal_payments", About: "the books have what each payment's transactions brought less what was paid back",
+			Query: `SELECT p.payment_no, m.currency || ' moved ' || SUM(m.moved) || ', books ' || SUM(m.booked) FROM
+				(SELECT payment_id, currency, amount AS moved, 0 AS booked FROM payment_transactions
+				UNION ALL SELECT payment_id, currency, -amount, 0 FROM refunds WHERE status = 'succeeded'
+				UNION ALL SELECT COALESCE(r.payment_id, e.subject_id), g.currency, 0, g.amount FROM ledger_postings g
+					JOIN ledger_entries e ON e.id = g.entry_id LEFT JOIN refunds r ON r.id = e.subject_id
+					WHERE g.account LIKE 'provider/%') m
+				LEFT JOIN payments p ON p.id = m.payment_id
+				GROUP BY m.payment_id, p.payment_no, m.currency HAVING SUM(m.moved) <> SUM(m.booked)`,
+		},
+		{
+			Name: "checkout.books_equal_refunds", About: "what the books owe to buyers is what refunds are under way for",
+			Query: `SELECT l.merchant_id, l.currency || ' owed ' || -SUM(l.owed) || ', under way ' || SUM(l.due) FROM
+				(SELECT merchant_id, currency, amount AS owed, 0 AS due FROM ledger_postings WHERE account = 'refunds_due'
+				UNION ALL SELECT merchant_id, currency, 0, amount FROM refunds WHERE status IN ('requested', 'processing')) l
+				GROUP BY l.merchant_id, l.currency HAVING -SUM(l.owed) <> SUM(l.due)`,
 		},
 		{
 			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",

@@ -1,6 +1,8 @@
 package checkout
 
 import (
+	"slices"
+
 	"panshi/internal/audit"
 	"panshi/internal/db"
 	"panshi/internal/delivery"
@@ -20,11 +22,7 @@ func (s *Service) deliverTx(tx *db.Tx, o order.Order, trail audit.Record) error 
 	if err != nil {
 		return err
 	}
-	claims, err := claimsOfLinesTx(tx, o, lines)
-	if err != nil {
-		return err
-	}
-	cards, err := stock.SellTx(tx, o.MerchantID, o.ID, claims)
+	cards, err := stock.SellTx(tx, o.MerchantID, o.ID, claimsOf(lines))
 	if err != nil {
 		return err
 	}
@@ -93,27 +91,42 @@ func itemsTx(tx *db.Tx, o order.Order, lines []order.Line, cards []stock.SoldCar
 	return items, nil
 }
 
-// claimsTx reads what an order claims of the stock.
-func claimsTx(tx *db.Tx, o order.Order) ([]stock.Claim, error) {
-	lines, err := order.LinesTx(tx, o)
-	if err != nil {
-		return nil, err
-	}
-	return claimsOfLinesTx(tx, o, lines)
-}
-
-func claimsOfLinesTx(tx *db.Tx, o order.Order, lines []order.Line) ([]stock.Claim, error) {
+// claimsOf is what lines reserved of the stock.
+func claimsOf(lines []order.Line) []stock.Claim {
 	claims := make([]stock.Claim, len(lines))
 	for i, l := range lines {
-		claims[i] = stock.Claim{SKUID: l.SKUID, Mode: stock.Cards, Quantity: l.Quantity}
-		if l.Kind == "card" {
-			continue
-		}
-		level, err := stock.LevelTx(tx, o.MerchantID, l.SKUID)
-		if err != nil {
-			return nil, err
-		}
-		claims[i].Mode = level.Mode
+		claims[i] = stock.Claim{SKUID: l.SKUID, Mode: stock.Mode(l.StockMode), Quantity: l.Quantity}
 	}
-	return claims, nil
+	return claims
+}
+
+// releaseTx gives back what an order reserved and did not get: its items, and
+// its share of its contact's limits.
+func releaseTx(tx *db.Tx, o order.Order) error {
+	lines, err := order.LinesTx(tx, o)
+	if err != nil {
+		return err
+	}
+	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
+		return err
+	}
+	return stock.ReleaseTx(tx, o.MerchantID, o.ID, claimsOf(lines))
+}
+
+// withdrawTx takes back what an order's money comes back for and nobody has
+// made yet: the work, its place in the stock and in the contact's limits.
+func withdrawTx(tx *db.Tx, o order.Order) error {
+	waited, err := delivery.WithdrawTx(tx, o.MerchantID, o.ID)
+	if err != nil || len(waited) == 0 {
+		return err
+	}
+	lines, err := order.LinesTx(tx, o)
+	if err != nil {
+		return err
+	}
+	lines = slices.DeleteFunc(lines, func(l order.Line) bool { return !slices.Contains(waited, l.No) })
+	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
+		return err
+	}
+	return stock.UnsellTx(tx, o.MerchantID, claimsOf(lines))
 }

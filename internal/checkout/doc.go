@@ -8,6 +8,8 @@
 //	          platform, however often and in whatever order it is told
 //	Expire    closes unpaid orders, asking the platform to close first
 //	Refund    promises money back in a transaction, a job does it
+//	ResolveHold   a person decides about money that did not fit, or a refund
+//	          that the platform refused
 //	Reveal    shows what was delivered, and records that it did
 //
 // Transaction boundaries: Place, Settle and each change of state are one
@@ -15,7 +17,11 @@
 // about is written before (so that a sweep finds it after a crash), what they
 // said is written after. Every step can be repeated.
 //
+// Money in a case of the hold desk is moved by that case only. What an order
+// gives back is what it took when it was placed, whatever staff changed since.
+//
 // Sweeps (Service.Sweeps) find all that is due by indexed columns: payments to
 // ask about, orders to close or complete, refunds to send. Nothing waits in
-// memory.
+// memory. An item that fails is due again after a pause and never stands before
+// the others; a platform that hangs is left alone for a while (silence).
 package checkout

@@ -7,14 +7,12 @@ import (
 	"time"
 
 	"panshi/internal/audit"
-	"panshi/internal/catalog"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
 	"panshi/internal/id"
 	"panshi/internal/order"
 	"panshi/internal/payment"
-	"panshi/internal/stock"
 )
 
 // closeRetry is how soon an order is tried again whose platform did not answer.
@@ -36,7 +34,7 @@ func (s *Service) Cancel(ctx context.Context, merchantID id.ID, orderNo, token s
 	}
 	actor, request := audit.Origin(ctx)
 	trail := audit.Record{Actor: actor, RequestID: request, Action: "order.cancelled"}
-	if err := s.closeOrder(ctx, v.Order, trail, false); err != nil {
+	if _, err := s.closeOrder(ctx, v.Order, trail, false); err != nil {
 		return View{}, err
 	}
 	v, err = s.Order(ctx, merchantID, orderNo, token)
@@ -50,15 +48,15 @@ func (s *Service) Cancel(ctx context.Context, merchantID id.ID, orderNo, token s
 // closes the order and gives its stock back. A payment that turns out to be
 // paid settles the order instead. With force, a platform that does not answer
 // is no reason to wait: its payments are asked about later, and late money is
-// served.
-func (s *Service) closeOrder(ctx context.Context, o order.Order, trail audit.Record, force bool) error {
+// served. It tells whether the order is closed now.
+func (s *Service) closeOrder(ctx context.Context, o order.Order, trail audit.Record, force bool) (closed bool, err error) {
 	var payments []payment.Payment
-	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+	err = s.db.View(ctx, func(tx *db.Tx) (err error) {
 		payments, err = payment.OfOrderTx(tx, o.MerchantID, o.ID)
 		return err
 	})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, p := range payments {
 		if p.Status != payment.Creating && p.Status != payment.Open {
@@ -66,17 +64,18 @@ func (s *Service) closeOrder(ctx context.Context, o order.Order, trail audit.Rec
 		}
 		paid, err := s.closePayment(ctx, p)
 		if paid || (err != nil && !force) {
-			return err
+			return false, err
 		}
 	}
 	fault.Point("checkout.close.platform-closed")
-	return s.db.Update(ctx, func(tx *db.Tx) error { return closeOrderTx(tx, o, trail) })
+	err = s.db.Update(ctx, func(tx *db.Tx) error { return closeOrderTx(tx, o, trail) })
+	return err == nil, err
 }
 
 // closePayment asks the platform to close a payment. If the buyer was faster
 // it settles the payment and reports paid.
 func (s *Service) closePayment(ctx context.Context, p payment.Payment) (paid bool, err error) {
-	account, provider, err := s.providers.Provider(ctx, p.AccountID)
+	account, provider, err := s.platform(ctx, p.AccountID)
 	if err != nil {
 		return false, err
 	}
@@ -86,8 +85,7 @@ func (s *Service) closePayment(ctx context.Context, p payment.Payment) (paid boo
 		if err != nil {
 			return true, err
 		}
-		_, err = s.Settle(ctx, account, report, "close")
-		return true, err
+		return true, s.settlePaid(ctx, account, report)
 	}
 	if err != nil {
 		s.log.Warn("payment not closed", "payment_no", p.No, "code", errs.CodeOf(err), "error", err)
@@ -95,18 +93,24 @@ func (s *Service) closePayment(ctx context.Context, p payment.Payment) (paid boo
 	return false, err
 }
 
+// errContradiction says that a platform calls a payment paid when it is to be
+// closed, and then does not say what was paid, or says it of another payment.
+var errContradiction = errs.New(errs.Unavailable, "platform_contradicts",
+	"the payment platform contradicts itself; try again in a moment")
+
+// settlePaid settles a payment that was paid before it could be closed.
+func (s *Service) settlePaid(ctx context.Context, account payment.Account, r payment.Report) error {
+	outcome, err := s.Settle(ctx, account, r, "close")
+	if err == nil && outcome == Ignored {
+		return errContradiction
+	}
+	return err
+}
+
 // closeOrderTx closes an order that is still pending, with its payments.
 func closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
 	o, err := order.ByIDTx(tx, stale.MerchantID, stale.ID)
 	if err != nil || o.Status != order.Pending {
-		return err
-	}
-	lines, err := order.LinesTx(tx, o)
-	if err != nil {
-		return err
-	}
-	claims, err := claimsOfLinesTx(tx, o, lines)
-	if err != nil {
 		return err
 	}
 	if o, err = order.MoveTx(tx, o, order.Closed, order.Change{ClosedAt: tx.Now()}); err != nil {
@@ -116,10 +120,7 @@ func closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
 		return err
 	}
 	fault.Point("checkout.close.order-closed")
-	if err := returnPurchasesTx(tx, o, lines); err != nil {
-		return err
-	}
-	if err := stock.ReleaseTx(tx, o.MerchantID, o.ID, claims); err != nil {
+	if err := releaseTx(tx, o); err != nil {
 		return err
 	}
 	trail.MerchantID, trail.SubjectKind, trail.SubjectID = o.MerchantID, "order", o.ID
@@ -142,31 +143,17 @@ func closePaymentsTx(tx *db.Tx, o order.Order) error {
 	return nil
 }
 
-// returnPurchasesTx gives back what an unpaid order took of its contact's
-// limits.
-func returnPurchasesTx(tx *db.Tx, o order.Order, lines []order.Line) error {
-	for _, l := range lines {
-		q, err := catalog.QuoteTx(tx, o.MerchantID, l.SKUID, o.Lang)
-		if err != nil {
-			return err
-		}
-		if q.PerContactLimit == 0 {
-			continue
-		}
-		if err := order.CountPurchaseTx(tx, o.MerchantID, l.ProductID, o.ContactIndex, -l.Quantity, 0); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// expireOne closes one order whose time is over, or notes when to try again.
+// expireOne closes one order whose time is over. Whatever comes of it, an order
+// that is still pending is due again only after a pause: it must not stand
+// before the others for ever.
 func (s *Service) expireOne(ctx context.Context, o order.Order, now time.Time) error {
 	force := now.After(o.ExpiresAt.Add(s.cfg.CloseGrace))
-	trail := audit.Record{Actor: audit.System(), Action: "order.expired",
-		Detail: map[string]string{"platform_unreachable": strconv.FormatBool(force)}}
-	err := s.closeOrder(ctx, o, trail, force)
-	if err == nil {
+	trail := audit.Record{
+		Actor: audit.System(), Action: "order.expired",
+		Detail: map[string]string{"platform_unreachable": strconv.FormatBool(force)},
+	}
+	closed, err := s.closeOrder(ctx, o, trail, force)
+	if closed {
 		return nil
 	}
 	return errors.Join(err, s.db.Update(ctx, func(tx *db.Tx) error {

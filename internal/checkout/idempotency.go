@@ -8,6 +8,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
+	"panshi/internal/vault"
 )
 
 // keyLife is how long an idempotency key is kept at least.
@@ -23,6 +24,13 @@ type idempotency struct {
 	scope      string
 	key        string
 	digest     []byte
+}
+
+// keepable makes a request's digest fit to be stored. The digest covers the
+// contact, of which there are few enough to try them all; under a key of the
+// vault it tells a thief of the disk nothing.
+func (s *Service) keepable(merchantID id.ID, digest []byte) []byte {
+	return s.vault.Fingerprint(vault.PII, merchantID, "idempotency_keys.body", digest)
 }
 
 // checkKey refuses keys that cannot be stored.
@@ -41,14 +49,16 @@ func checkKey(key string) error {
 	return nil
 }
 
-// claimTx takes the key for subject. If the key was used for the same request
-// before it returns the earlier subject and fresh = false; if for another
+// claimTx takes the key for subject; one whose time is over is free, whether it
+// was purged or not. If the key was used for the same request before it returns
+// the earlier subject and fresh = false; if for another
 // request, errKeyReused.
 func (k idempotency) claimTx(tx *db.Tx, subject id.ID) (owner id.ID, fresh bool, err error) {
-	digest := append([]byte{}, k.digest...) // an empty digest is stored as such, not as NULL
 	inserted, err := tx.Exec(`INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key) DO NOTHING`,
-		k.merchantID, k.scope, k.key, digest, subject, db.Millis(tx.Now().Add(keyLife)))
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key)
+		DO UPDATE SET body_digest = excluded.body_digest, subject_id = excluded.subject_id, expires_at = excluded.expires_at
+		WHERE idempotency_keys.expires_at <= $7`,
+		k.merchantID, k.scope, k.key, k.digest, subject, db.Millis(tx.Now().Add(keyLife)), db.Millis(tx.Now()))
 	if err != nil || inserted == 1 {
 		return subject, true, err
 	}
@@ -60,7 +70,8 @@ func (k idempotency) claimTx(tx *db.Tx, subject id.ID) (owner id.ID, fresh bool,
 func (k idempotency) findTx(tx *db.Tx) (owner id.ID, found bool, err error) {
 	var digest []byte
 	err = tx.Get([]any{&digest, &owner}, `SELECT body_digest, subject_id FROM idempotency_keys
-		WHERE merchant_id = $1 AND scope = $2 AND key = $3`, k.merchantID, k.scope, k.key)
+		WHERE merchant_id = $1 AND scope = $2 AND key = $3 AND expires_at > $4`, k.merchantID, k.scope, k.key,
+		db.Millis(tx.Now()))
 	switch {
 	case errors.Is(err, db.ErrNoRows):
 		return id.ID{}, false, nil

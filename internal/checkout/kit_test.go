@@ -5,9 +5,10 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
+
+	"panshi/internal/clock"
 
 	"github.com/stretchr/testify/require"
 
@@ -29,108 +30,23 @@ import (
 	"panshi/internal/vault"
 )
 
-// platform is a payment platform in memory: it keeps trades and refunds as a
-// real one would and answers with what fail says.
-type platform struct {
-	mu      sync.Mutex
-	trades  map[string]payment.Report       // by payment number
-	refunds map[string]payment.RefundReport // by refund number
-	closed  map[string]bool
-	fail    error // every call answers this
-	created int
-}
-
-func newPlatform() *platform {
-	return &platform{trades: map[string]payment.Report{}, refunds: map[string]payment.RefundReport{}, closed: map[string]bool{}}
-}
-
-func (p *platform) Create(_ context.Context, r payment.Request) (payment.Instruction, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fail != nil {
-		return payment.Instruction{}, p.fail
-	}
-	p.created++
-	if _, ok := p.trades[r.PaymentNo]; !ok {
-		p.trades[r.PaymentNo] = payment.Report{State: payment.StateOpen, PaymentNo: r.PaymentNo, Amount: r.Amount,
-			MerchantRef: "1900000001", AppID: "wx1"}
-	}
-	return payment.Instruction{Kind: "qr", CodeURL: "weixin://wxpay/bizpayurl?pr=" + r.PaymentNo}, nil
-}
-
-func (p *platform) Query(_ context.Context, no string) (payment.Report, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fail != nil {
-		return payment.Report{}, p.fail
-	}
-	r, ok := p.trades[no]
-	if !ok {
-		return payment.Report{}, payment.ErrNotFound
-	}
-	return r, nil
-}
-
-func (p *platform) Close(_ context.Context, no string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fail != nil {
-		return p.fail
-	}
-	if r, ok := p.trades[no]; ok {
-		if r.State == payment.StatePaid {
-			return payment.ErrAlreadyPaid
-		}
-		r.State = payment.StateClosed
-		p.trades[no] = r
-	}
-	return nil
-}
-
-func (p *platform) Refund(_ context.Context, r payment.RefundRequest) (payment.RefundReport, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.fail != nil {
-		return payment.RefundReport{}, p.fail
-	}
-	report := payment.RefundReport{State: payment.RefundSucceeded, RefundNo: r.RefundNo, RefundID: "rf" + r.RefundNo, Amount: r.Amount}
-	p.refunds[r.RefundNo] = report
-	return report, nil
-}
-
-func (p *platform) QueryRefund(_ context.Context, no string) (payment.RefundReport, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r, ok := p.refunds[no]
-	if !ok {
-		return payment.RefundReport{}, payment.ErrNotFound
-	}
-	return r, p.fail
-}
-
-// pay makes the platform record a payment and returns its report.
-func (p *platform) pay(no string) payment.Report {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	r := p.trades[no]
-	r.State, r.TransactionID, r.PaidAt = payment.StatePaid, "42000"+no, time.Now()
-	p.trades[no] = r
-	return r
-}
-
-func (p *platform) set(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fail = err
+// tester is what the kit needs of *testing.T and of *rapid.T.
+type tester interface {
+	require.TestingT
+	Helper()
+	Context() context.Context
+	Fatalf(format string, args ...any)
 }
 
 // shop is a merchant with one product of each kind on a real database.
 type shop struct {
-	t        *testing.T
+	t        tester
 	db       db.DB
 	svc      *checkout.Service
 	vault    *vault.Vault
 	platform *platform
+	other    *platform // of secondAccount
+	accounts *payment.Accounts
 	account  payment.Account
 	merchant merchant.Merchant
 	skus     map[string]catalog.SKU
@@ -139,14 +55,20 @@ type shop struct {
 
 func newShop(t *testing.T, change ...func(*checkout.Config)) *shop {
 	t.Helper()
-	d := dbtest.SQLite(t)
+	return newShopOn(t, dbtest.SQLite(t), change...)
+}
+
+func newShopOn(t *testing.T, d db.DB, change ...func(*checkout.Config)) *shop {
+	t.Helper()
 	dir := t.TempDir()
 	v, err := vault.Create(vault.DefaultConfig(filepath.Join(dir, "shop")))
 	require.NoError(t, err)
-	s := &shop{t: t, db: d, vault: v, platform: newPlatform(), skus: map[string]catalog.SKU{}}
+	s := &shop{t: t, db: d, vault: v, platform: newPlatform(), other: newPlatform(), skus: map[string]catalog.SKU{}}
 	accounts := payment.NewAccounts(d, v, map[string]payment.Factory{
 		"wechatpay": func([]byte) (payment.Provider, error) { return s.platform, nil },
+		"other":     func([]byte) (payment.Provider, error) { return s.other, nil },
 	})
+	s.accounts = accounts
 	s.merchant, err = merchant.NewService(d, systemClock{}).Put(t.Context(), merchant.Merchant{
 		Slug: "test", Name: "测试", Currency: money.CNY, Open: true,
 	})
@@ -162,9 +84,20 @@ func newShop(t *testing.T, change ...func(*checkout.Config)) *shop {
 		c(&cfg)
 	}
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
-	s.svc = checkout.New(d, v, accounts, cfg, log)
-	s.runner = jobs.NewRunner(d, "test", s.svc.Handlers(), s.svc.Sweeps(), log)
+	s.svc = checkout.New(d, v, accounts, cfg, clock.System{}, log)
+	s.runner = jobs.NewRunner(d, "test", s.svc.Handlers(), s.svc.Sweeps(), clock.System{}, log)
 	return s
+}
+
+// secondAccount gives the shop an account at another platform.
+func (s *shop) secondAccount() payment.Account {
+	s.t.Helper()
+	acc, err := s.accounts.Put(s.t.Context(), payment.Account{
+		MerchantID: s.merchant.ID, Provider: "other", Method: "native", ExternalRef: "1900000001", AppRef: "wx1",
+		Name: "其他", On: true, Position: 1,
+	}, []byte(`{}`))
+	require.NoError(s.t, err)
+	return acc
 }
 
 type systemClock struct{}
@@ -245,6 +178,55 @@ func (s *shop) exec(query string, args ...any) {
 		_, err := tx.Exec(query, args...)
 		return err
 	}))
+}
+
+// settle pays at the platform and tells the shop.
+func (s *shop) settle(no string) checkout.Outcome {
+	s.t.Helper()
+	outcome, err := s.svc.Settle(s.t.Context(), s.account, s.platform.pay(no), "callback")
+	require.NoError(s.t, err)
+	return outcome
+}
+
+// bought places an order, pays it and gives both.
+func (s *shop) bought(key string, sku catalog.SKU, quantity int) (checkout.Placed, payment.Payment) {
+	s.t.Helper()
+	p := s.mustPlace(key, sku, quantity)
+	pay := s.startPayment(p)
+	require.Equal(s.t, checkout.Settled, s.settle(pay.No))
+	return p, pay
+}
+
+// refunds sends what is to be given back.
+func (s *shop) refunds() {
+	s.t.Helper()
+	s.exec(`UPDATE refunds SET next_try_at = 1 WHERE next_try_at IS NOT NULL`)
+	s.sweep("refunds.push")
+}
+
+// expire closes every pending order, as time would.
+func (s *shop) expire() {
+	s.t.Helper()
+	s.exec(`UPDATE orders SET due_at = 1, expires_at = 1 WHERE status = 'pending'`)
+	s.sweep("orders.expire")
+}
+
+// hold is the one open case.
+func (s *shop) hold() payment.Hold {
+	s.t.Helper()
+	holds, err := s.svc.Holds(s.t.Context(), s.merchant.ID, id.ID{}, 10)
+	require.NoError(s.t, err)
+	require.Len(s.t, holds, 1)
+	return holds[0]
+}
+
+// number reads one number from the database.
+func (s *shop) number(query string, args ...any) (n int64) {
+	s.t.Helper()
+	require.NoError(s.t, s.db.View(s.t.Context(), func(tx *db.Tx) error {
+		return tx.Get([]any{&n}, query, args...)
+	}))
+	return n
 }
 
 // sweep runs one sweep by name.

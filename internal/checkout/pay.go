@@ -93,7 +93,7 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
 		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion),
 	}
-	key := idempotency{o.MerchantID, "payment/" + o.No, r.Key, r.BodyDigest}
+	key := idempotency{o.MerchantID, "payment/" + o.No, r.Key, s.keepable(o.MerchantID, r.BodyDigest)}
 	owner, fresh, err := key.claimTx(tx, p.ID)
 	if err != nil {
 		return o, payment.Payment{}, err
@@ -123,7 +123,7 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 	}
 	instruction, err := provider.Create(ctx, payment.Request{
 		PaymentNo: p.No, Method: p.Method, Description: s.cfg.description(o), Amount: p.Amount,
-		NotifyURL: s.cfg.PublicURL + "/notify/" + p.Provider + "/" + p.AccountID.String(),
+		NotifyURL: s.cfg.notifyURL(p),
 		ExpiresAt: o.ExpiresAt, ClientIP: clientIP,
 	})
 	if err != nil {
@@ -131,17 +131,18 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 		return payment.Payment{}, createFailure(err)
 	}
 	fault.Point("checkout.pay.registered")
+	var opened payment.Payment
 	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
 		if err = payment.OpenedTx(tx, p, instruction.CodeURL); err != nil {
 			return err
 		}
-		p, err = payment.ByIDTx(tx, p.MerchantID, p.ID)
+		opened, err = payment.ByIDTx(tx, p.MerchantID, p.ID)
 		return err
 	})
-	if err == nil && p.Status == payment.Closed {
-		return p, errNotPayable
+	if err == nil && opened.Status == payment.Closed {
+		return opened, errNotPayable
 	}
-	return p, err
+	return opened, err
 }
 
 // createFailure is what a buyer reads when a platform took no payment: never a
@@ -151,6 +152,11 @@ func createFailure(err error) error {
 		return errNotPayable
 	}
 	return errs.Wrap(err, payment.ErrProviderBusy.Kind, payment.ErrProviderBusy.Code, payment.ErrProviderBusy.Msg)
+}
+
+// notifyURL is where a payment's platform tells of it and of its refunds.
+func (c Config) notifyURL(p payment.Payment) string {
+	return c.PublicURL + "/notify/" + p.Provider + "/" + p.AccountID.String()
 }
 
 func (Config) description(o order.Order) string { return "Panshi " + o.No }
@@ -178,6 +184,7 @@ func (s *Service) Nudge(ctx context.Context, merchantID, orderID id.ID) error {
 	due := false
 	err := s.db.View(ctx, func(tx *db.Tx) error {
 		payments, err := payment.OfOrderTx(tx, merchantID, orderID)
+		due = false
 		for _, p := range payments {
 			asked := p.CreatedAt
 			if p.LastQueryAt.After(asked) {

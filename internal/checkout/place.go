@@ -44,10 +44,11 @@ type Placed struct {
 
 // Errors of Place.
 var (
-	errShopClosed  = errs.New(errs.Conflict, "shop_closed", "this shop takes no orders at the moment")
-	errOffSale     = errs.New(errs.Conflict, "sku_off_sale", "this product is not on sale")
-	errOrderLimit  = errs.New(errs.Conflict, "order_limit", "more of this product than one order may have")
-	errUnpaidLimit = errs.New(errs.Conflict, "unpaid_limit", "this contact has too many unpaid orders; pay or cancel one first")
+	errShopClosed   = errs.New(errs.Conflict, "shop_closed", "this shop takes no orders at the moment")
+	errOffSale      = errs.New(errs.Conflict, "sku_off_sale", "this product is not on sale")
+	errOrderLimit   = errs.New(errs.Conflict, "order_limit", "more of this product than one order may have")
+	errTooManyCards = errs.Field("lines", "too_many_cards", "an order has at most 200 card keys; place several").With("max", strconv.Itoa(order.MaxCards))
+	errUnpaidLimit  = errs.New(errs.Conflict, "unpaid_limit", "this contact has too many unpaid orders; pay or cancel one first")
 )
 
 // placing is a request made ready outside of the transaction: what is random,
@@ -57,6 +58,7 @@ type placing struct {
 	orderID       id.ID
 	contactSealed []byte
 	contactIndex  []byte
+	digest        []byte
 }
 
 type placeResult struct {
@@ -98,7 +100,7 @@ func (s *Service) prepare(r PlaceRequest) (placing, error) {
 	if err := checkLines(r.Lines); err != nil {
 		return placing{}, err
 	}
-	p := placing{PlaceRequest: r, orderID: id.New()}
+	p := placing{PlaceRequest: r, orderID: id.New(), digest: s.keepable(r.MerchantID, r.BodyDigest)}
 	sealed, err := s.vault.Seal(vault.PII, order.ContactCell(p.orderID), []byte(r.Contact.Value))
 	if err != nil {
 		return placing{}, err
@@ -148,7 +150,7 @@ func (s *Service) placeOneTx(tx *db.Tx, p placing) placeResult {
 	if !fresh {
 		return repeatedTx(tx, p.MerchantID, owner)
 	}
-	lines, claims, err := priceTx(tx, p)
+	lines, err := priceTx(tx, p)
 	if err != nil {
 		return placeResult{err: err}
 	}
@@ -163,7 +165,7 @@ func (s *Service) placeOneTx(tx *db.Tx, p placing) placeResult {
 		return placeResult{err: err}
 	}
 	fault.Point("checkout.place.order-written")
-	if err := stock.HoldTx(tx, p.MerchantID, o.ID, claims); err != nil {
+	if err := stock.HoldTx(tx, p.MerchantID, o.ID, claimsOf(lines)); err != nil {
 		return placeResult{err: err}
 	}
 	fault.Point("checkout.place.stock-held")
@@ -171,7 +173,7 @@ func (s *Service) placeOneTx(tx *db.Tx, p placing) placeResult {
 }
 
 func (p placing) idempotency() idempotency {
-	return idempotency{p.MerchantID, "order", p.Key, p.BodyDigest}
+	return idempotency{p.MerchantID, "order", p.Key, p.digest}
 }
 
 // repeatedTx returns the order that an earlier use of the key made.
@@ -186,28 +188,51 @@ func repeatedTx(tx *db.Tx, merchantID, orderID id.ID) placeResult {
 
 // priceTx reads price, title and stock mode of every line from the database;
 // nothing that a client says of them counts.
-func priceTx(tx *db.Tx, p placing) ([]order.Line, []stock.Claim, error) {
+func priceTx(tx *db.Tx, p placing) ([]order.Line, error) {
 	lines := make([]order.Line, len(p.Lines))
-	claims := make([]stock.Claim, len(p.Lines))
+	sum := sums{ofProduct: make(map[id.ID]int, len(p.Lines))}
 	for i, l := range p.Lines {
 		q, err := catalog.QuoteTx(tx, p.MerchantID, l.SKUID, p.Lang)
 		if err != nil {
-			return nil, nil, atLine(i, err)
+			return nil, atLine(i, err)
+		}
+		if err := sum.add(q, l.Quantity); err != nil {
+			return nil, atLine(i, err)
 		}
 		if err := checkQuoteTx(tx, p, q, l.Quantity); err != nil {
-			return nil, nil, atLine(i, err)
+			return nil, atLine(i, err)
 		}
 		amount, err := q.Price.Times(int64(l.Quantity))
 		if err != nil {
-			return nil, nil, atLine(i, err)
+			return nil, atLine(i, err)
 		}
 		lines[i] = order.Line{
 			No: i + 1, ProductID: q.ProductID, SKUID: l.SKUID, Kind: string(q.Kind), Title: q.Title,
 			Quantity: l.Quantity, UnitPrice: q.Price, Amount: amount,
+			StockMode: string(q.Mode), Limited: q.PerContactLimit > 0,
 		}
-		claims[i] = stock.Claim{SKUID: l.SKUID, Mode: q.Mode, Quantity: l.Quantity}
 	}
-	return lines, claims, nil
+	if sum.cards > order.MaxCards {
+		return nil, errTooManyCards
+	}
+	return lines, nil
+}
+
+// sums are what the limits of one order count.
+type sums struct {
+	ofProduct map[id.ID]int // items, over all SKUs
+	cards     int
+}
+
+func (s *sums) add(q catalog.Quote, quantity int) error {
+	s.ofProduct[q.ProductID] += quantity
+	if q.Kind == catalog.Card {
+		s.cards += quantity
+	}
+	if q.PerOrderLimit > 0 && s.ofProduct[q.ProductID] > q.PerOrderLimit {
+		return errOrderLimit.With("limit", strconv.Itoa(q.PerOrderLimit))
+	}
+	return nil
 }
 
 func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
@@ -216,8 +241,6 @@ func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
 		return errShopClosed
 	case !q.OnSale:
 		return errOffSale
-	case q.PerOrderLimit > 0 && quantity > q.PerOrderLimit:
-		return errOrderLimit.With("limit", strconv.Itoa(q.PerOrderLimit))
 	case q.Mode != stock.Unlimited && q.Available < int64(quantity):
 		return stock.ErrSoldOut
 	case q.PerContactLimit > 0:
@@ -226,10 +249,10 @@ func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
 	return nil
 }
 
-// atLine makes an error name the line's SKU.
+// atLine makes an error that the buyer can mend name the line's SKU.
 func atLine(i int, err error) error {
 	var e *errs.Error
-	if !errors.As(err, &e) {
+	if !errors.As(err, &e) || (e.Kind != errs.Invalid && e.Kind != errs.NotFound && e.Kind != errs.Conflict) {
 		return err
 	}
 	c := *e

@@ -33,6 +33,9 @@ func (r Revealed) GoString() string { return r.String() }
 // errNotDelivered says that there is nothing to show yet.
 var errNotDelivered = errs.New(errs.Conflict, "not_delivered", "nothing of this order has been delivered yet")
 
+// errGoodsRefunded says that the buyer got, or gets, the money back instead.
+var errGoodsRefunded = errs.New(errs.Conflict, "goods_refunded", "the money of this order goes back; its goods are not shown any more")
+
 // sealedItem is a delivered item before it is opened.
 type sealedItem struct {
 	Revealed
@@ -56,6 +59,9 @@ func (s *Service) Reveal(ctx context.Context, merchantID id.ID, orderNo, token s
 		}
 		if len(items) == 0 {
 			return errNotDelivered
+		}
+		if goesBack(o) {
+			return errGoodsRefunded
 		}
 		actor, request := audit.Origin(ctx)
 		return audit.RecordTx(tx, audit.Record{

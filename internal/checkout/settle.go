@@ -28,6 +28,7 @@ type settling struct {
 	account payment.Account
 	report  payment.Report
 	by      string
+	origin  origin
 }
 
 type settleResult struct {
@@ -47,9 +48,10 @@ func (s *Service) Settle(ctx context.Context, account payment.Account, r payment
 	if r.TransactionID == "" || r.PaymentNo == "" {
 		return Ignored, errs.New(errs.Malformed, "report_incomplete", "the report lacks a transaction or payment number")
 	}
+	in := settling{account, r, by, originOf(ctx)}
 	var res settleResult
 	err := s.db.Update(ctx, func(tx *db.Tx) error {
-		res = s.settleTx(tx, []settling{{account, r, by}})[0]
+		res = s.settleTx(tx, []settling{in})[0]
 		return res.err
 	})
 	if err != nil {

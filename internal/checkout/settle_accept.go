@@ -35,50 +35,69 @@ func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResu
 
 // giveTx decides what an order gets for a payment in full.
 func (s *Service) giveTx(tx *db.Tx, o order.Order, p payment.Payment, in settling) (Outcome, error) {
-	switch o.Status {
-	case order.Pending, order.Held:
+	switch {
+	case o.Status == order.Pending, reserves(o):
 		return Settled, s.deliverTx(tx, o, record(o, in, "order.settled", p))
-	case order.Closed:
+	case o.Status == order.Closed:
 		return s.lateTx(tx, o, p, in)
 	default:
-		return Refunding, s.refundTx(tx, o, p, p.Received, "paid_twice")
+		return Refunding, s.refundTx(tx, wholly(p, in, "paid_twice"))
+	}
+}
+
+// wholly gives all of a payment back by the shop's own decision.
+func wholly(p payment.Payment, in settling, reason string) giveBack {
+	return giveBack{
+		payment: p, amount: in.report.Amount, source: ledger.Sales, reason: reason, by: in.origin.bySystem(),
 	}
 }
 
 // lateTx serves money that came after the order closed: the goods are claimed
 // again if all are still there, else the money goes back by itself.
 func (s *Service) lateTx(tx *db.Tx, o order.Order, p payment.Payment, in settling) (Outcome, error) {
-	claims, err := claimsTx(tx, o)
+	lines, err := order.LinesTx(tx, o)
 	if err != nil {
 		return Ignored, err
 	}
-	left, err := allLeftTx(tx, o, claims)
+	left, err := allLeftTx(tx, o, lines)
 	if err != nil {
 		return Ignored, err
 	}
 	if !left {
-		moved, err := order.MoveTx(tx, o, order.Refunding, order.Change{PaidAt: tx.Now()})
+		_, err := order.MoveTx(tx, o, order.Refunding, order.Change{PaidAt: tx.Now()})
 		if err != nil {
 			return Ignored, err
 		}
-		return Refunding, s.refundTx(tx, moved, p, p.Received, "late_sold_out")
+		return Refunding, s.refundTx(tx, wholly(p, in, "late_sold_out"))
 	}
-	if err := stock.HoldTx(tx, o.MerchantID, o.ID, claims); err != nil {
+	if err := stock.HoldTx(tx, o.MerchantID, o.ID, claimsOf(lines)); err != nil {
+		return Ignored, err
+	}
+	if err := order.RetakePurchasesTx(tx, o, lines); err != nil {
 		return Ignored, err
 	}
 	fault.Point("checkout.settle.late-held")
 	return Late, s.deliverTx(tx, o, record(o, in, "order.settled_late", p))
 }
 
-// allLeftTx tells whether the shelf still has all that the claims ask for.
-func allLeftTx(tx *db.Tx, o order.Order, claims []stock.Claim) (bool, error) {
-	for _, c := range claims {
-		level, err := stock.LevelTx(tx, o.MerchantID, c.SKUID)
+// allLeftTx tells whether the shelf still has all that the lines ask for. A
+// line whose SKU is counted in another way by now is noted as such.
+func allLeftTx(tx *db.Tx, o order.Order, lines []order.Line) (bool, error) {
+	for i := range lines {
+		l := &lines[i]
+		level, err := stock.LevelTx(tx, o.MerchantID, l.SKUID)
 		if err != nil {
 			return false, err
 		}
-		if c.Mode != stock.Unlimited && level.Available < int64(c.Quantity) {
+		if level.Mode != stock.Unlimited && level.Available < int64(l.Quantity) {
 			return false, nil
+		}
+		if l.StockMode == string(level.Mode) {
+			continue
+		}
+		l.StockMode = string(level.Mode)
+		if err := order.ReservedTx(tx, o, l.No, l.StockMode); err != nil {
+			return false, err
 		}
 	}
 	return true, nil
@@ -87,7 +106,7 @@ func allLeftTx(tx *db.Tx, o order.Order, claims []stock.Claim) (bool, error) {
 func record(o order.Order, in settling, action string, p payment.Payment) audit.Record {
 	return audit.Record{
 		MerchantID: o.MerchantID, Actor: audit.Actor{Kind: "platform", ID: p.AccountID.String()}, Action: action,
-		SubjectKind: "order", SubjectID: o.ID,
+		SubjectKind: "order", SubjectID: o.ID, RequestID: in.origin.request,
 		Detail: map[string]string{"by": in.by, "payment_no": p.No, "amount": p.Amount.String()},
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"panshi/internal/audit"
 	"panshi/internal/db"
 	"panshi/internal/ledger"
-	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -20,9 +19,10 @@ func (s *Service) holdMismatchTx(tx *db.Tx, in settling, p payment.Payment, reas
 			Status: heldOrPaid(p), Received: p.Received + countable(in, p), TransactionID: in.report.TransactionID,
 			By: in.by, PaidAt: tx.Now(),
 		}),
-		postSuspense(tx, p, in.report.Amount),
+		ledger.PostTx(tx, ledger.Transfer(p.MerchantID, "suspense/"+in.report.TransactionID, p.ID,
+			ledger.Suspense, ledger.Provider(p.AccountID), in.report.Amount)),
 		payment.HoldTx(tx, payment.Hold{
-			MerchantID: p.MerchantID, OrderID: p.OrderID, PaymentID: p.ID, Reason: reason,
+			MerchantID: p.MerchantID, OrderID: p.OrderID, PaymentID: p.ID, Reason: reason, Amount: in.report.Amount,
 			Detail: "received " + in.report.Amount.String() + ", expected " + p.Amount.String() +
 				", transaction " + in.report.TransactionID,
 		}),
@@ -61,20 +61,11 @@ func heldOrPaid(p payment.Payment) payment.Status {
 	return payment.Held
 }
 
-func postSuspense(tx *db.Tx, p payment.Payment, amount money.Amount) error {
-	kind := "suspense"
-	if p.Received > 0 {
-		kind = "suspense/" + amount.String()
-	}
-	return ledger.PostTx(tx, ledger.Transfer(p.MerchantID, kind, p.ID,
-		ledger.Suspense, ledger.Provider(p.AccountID), amount))
-}
-
 // holdStrayTx records verified money that fits none of the account's payments,
 // once for each transaction.
 func holdStrayTx(tx *db.Tx, in settling, reason string) settleResult {
 	h := payment.Hold{
-		MerchantID: in.account.MerchantID, Reason: reason,
+		MerchantID: in.account.MerchantID, Reason: reason, Amount: in.report.Amount,
 		Detail: "payment " + in.report.PaymentNo + ", transaction " + in.report.TransactionID +
 			", " + in.report.Amount.String(),
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"panshi/internal/catalog"
+	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/id"
 	"panshi/internal/stock"
@@ -16,6 +17,8 @@ import (
 // behind those who can still buy. A hint decides nothing: it only asks for a
 // look before the order is tried.
 type soldOutHints struct {
+	clock clock.Clock
+
 	mu    sync.Mutex
 	until map[id.ID]time.Time // guarded by mu
 }
@@ -32,7 +35,7 @@ func (h *soldOutHints) note(lines []PlaceLine) {
 		h.until = make(map[id.ID]time.Time)
 	}
 	for _, l := range lines {
-		h.until[l.SKUID] = time.Now().Add(hintLife)
+		h.until[l.SKUID] = h.clock.Now().Add(hintLife)
 	}
 }
 
@@ -40,7 +43,7 @@ func (h *soldOutHints) any(lines []PlaceLine) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, l := range lines {
-		if until, ok := h.until[l.SKUID]; ok && time.Now().Before(until) {
+		if until, ok := h.until[l.SKUID]; ok && h.clock.Now().Before(until) {
 			return true
 		}
 	}

@@ -16,7 +16,8 @@ import (
 
 const (
 	sweepBatch   = 100
-	sweepWorkers = 8 // calls to platforms at a time
+	sweepWorkers = 16               // calls to platforms at a time
+	itemTime     = 12 * time.Second // for one item: two calls of a platform
 )
 
 // Sweeps are the works that find themselves: every state in which an order
@@ -36,8 +37,9 @@ func (s *Service) Handlers() map[string]jobs.Handler {
 	return map[string]jobs.Handler{RefundJob: s.SendRefund}
 }
 
-// each runs do for every item, some at a time, and joins the errors. It tells
-// whether the batch was full, so that more may be due.
+// each runs do for every item, some at a time, and joins the errors. One that
+// panics is an error like any other, and none takes longer than itemTime. It
+// tells whether the batch was full, so that more may be due.
 func each[T any](ctx context.Context, items []T, do func(context.Context, T) error) (more bool, err error) {
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, sweepWorkers)
@@ -46,7 +48,9 @@ func each[T any](ctx context.Context, items []T, do func(context.Context, T) err
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			failures[i] = do(ctx, item)
+			ctx, cancel := context.WithTimeout(ctx, itemTime)
+			defer cancel()
+			failures[i] = jobs.Guard(func() error { return do(ctx, item) })
 		})
 	}
 	wg.Wait()
@@ -66,7 +70,10 @@ func (s *Service) queryPayments(ctx context.Context) (more bool, err error) {
 
 // queryPayment asks the platform about one payment and acts on its word.
 func (s *Service) queryPayment(ctx context.Context, p payment.Payment) error {
-	account, provider, err := s.providers.Provider(ctx, p.AccountID)
+	account, provider, err := s.platform(ctx, p.AccountID)
+	if errors.Is(err, payment.ErrProviderBusy) {
+		return s.postpone(ctx, p)
+	}
 	if err != nil {
 		return errors.Join(err, s.noteAsked(ctx, p))
 	}
@@ -74,27 +81,57 @@ func (s *Service) queryPayment(ctx context.Context, p payment.Payment) error {
 	fault.Point("checkout.query.platform-answered")
 	switch {
 	case errors.Is(err, payment.ErrNotFound):
-		return s.noteAsked(ctx, p)
+		return s.noteUnpaid(ctx, p)
 	case err != nil:
 		s.log.Warn("payment not queried", "payment_no", p.No, "code", errs.CodeOf(err), "error", err)
 		return s.noteAsked(ctx, p)
 	case report.State == payment.StatePaid:
-		if _, err := s.Settle(ctx, account, report, "query"); err != nil {
-			return errors.Join(err, s.noteAsked(ctx, p))
-		}
-		return s.noteAsked(ctx, p) // a payment that settled is not asked about again
+		_, err := s.Settle(ctx, account, report, "query")
+		return errors.Join(err, s.noteAsked(ctx, p)) // what settled is not asked about again
 	case report.State == payment.StateClosed && p.Status != payment.Closed:
-		return s.db.Update(ctx, func(tx *db.Tx) error {
-			p.Status, p.ClosedAt = payment.Closed, tx.Now()
-			return payment.ClosedTx(tx, p, nextQuestion(p, tx.Now()))
-		})
+		return s.notePaymentClosed(ctx, p)
 	}
-	return s.noteAsked(ctx, p)
+	return s.noteUnpaid(ctx, p)
+}
+
+// noteUnpaid plans the next question. A payment whose order needs no money any
+// more is closed instead: a buyer who paid it would only get it back.
+func (s *Service) noteUnpaid(ctx context.Context, p payment.Payment) error {
+	wanted := true
+	if err := s.db.View(ctx, func(tx *db.Tx) error {
+		o, err := order.ByIDTx(tx, p.MerchantID, p.OrderID)
+		wanted = o.Status == order.Pending || (reserves(o) && tx.Now().Before(o.ExpiresAt))
+		return err
+	}); err != nil {
+		return errors.Join(err, s.noteAsked(ctx, p))
+	}
+	if wanted || p.Status == payment.Closed {
+		return s.noteAsked(ctx, p)
+	}
+	if paid, err := s.closePayment(ctx, p); paid || err != nil {
+		return errors.Join(err, s.noteAsked(ctx, p))
+	}
+	return s.notePaymentClosed(ctx, p)
+}
+
+func (s *Service) notePaymentClosed(ctx context.Context, p payment.Payment) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		closed := p
+		closed.Status, closed.ClosedAt = payment.Closed, tx.Now()
+		return payment.ClosedTx(tx, closed, nextQuestion(closed, tx.Now()))
+	})
 }
 
 func (s *Service) noteAsked(ctx context.Context, p payment.Payment) error {
 	return s.db.Update(ctx, func(tx *db.Tx) error {
 		return payment.AskedTx(tx, p, nextQuestion(p, tx.Now()))
+	})
+}
+
+// postpone leaves a payment unasked while its platform is silent.
+func (s *Service) postpone(ctx context.Context, p payment.Payment) error {
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		return payment.PostponeTx(tx, p, tx.Now().Add(silenceTime))
 	})
 }
 
@@ -130,7 +167,7 @@ func (s *Service) completeOrders(ctx context.Context) (more bool, err error) {
 			return err
 		}
 		for _, o := range due {
-			if _, err := order.MoveTx(tx, o, order.Completed, order.Change{}); err != nil {
+			if _, err := order.MoveTx(tx, o, order.Completed, order.Change{}); err != nil && !errors.Is(err, order.ErrMove) {
 				return err
 			}
 		}

@@ -93,7 +93,7 @@ func newKit(t testing.TB) *kit {
 		"fakepay": func([]byte) (payment.Provider, error) { return fakePay{}, nil },
 	})
 	k.access = access.NewService(k.db, v, k.clock)
-	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), logger)
+	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	k.deps = Deps{
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
 		Imports: imports.New(k.db, v, logger), Trail: audit.NewReader(k.db), Vault: v, Texts: texts,

@@ -74,6 +74,16 @@ func FillTx(tx *db.Tx, merchantID id.ID, it Item) error {
 	return err
 }
 
+// WithdrawTx takes back an order's items that still wait, so that nobody works
+// on them, and tells their lines.
+func WithdrawTx(tx *db.Tx, merchantID, orderID id.ID) (lines []int, err error) {
+	return db.Collect(tx, func(rows db.Rows) (lineNo int, err error) {
+		err = rows.Scan(&lineNo)
+		return lineNo, err
+	}, `DELETE FROM deliveries WHERE order_id = $1 AND merchant_id = $2 AND status = 'waiting' RETURNING line_no`,
+		orderID, merchantID)
+}
+
 // Invariants declares what `panshi check` verifies of deliveries.
 func Invariants() []invariant.Invariant {
 	return []invariant.Invariant{

@@ -3,6 +3,7 @@
 // of a manual product waits until staff delivers it.
 //
 //	waiting ──(staff)──▶ delivered        card, text: delivered at once
+//	   └────(money given back)──▶ withdrawn (the row is deleted)
 //
 // Invariants: a card is delivered at most once (unique key); a delivered item
 // has exactly one content.

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"panshi/internal/clock"
+
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/db"
@@ -60,7 +62,7 @@ func TestRunnerRunsRetriesAndStops(t *testing.T) {
 		done.Add(1)
 		return nil
 	}
-	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, nil, quiet())
+	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, nil, clock.System{}, quiet())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); r.Run(ctx) }()
 	require.Eventually(t, func() bool { return done.Load() == 39 }, 10*time.Second, 5*time.Millisecond)
@@ -86,7 +88,7 @@ func TestGivenUpJobIsKeptForAPerson(t *testing.T) {
 		})
 	}
 	handler := func(context.Context, jobs.Job) error { tries.Add(1); return errors.New("never") }
-	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, nil, quiet())
+	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, nil, clock.System{}, quiet())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); r.Run(ctx) }()
 	dead := func() (n int) {
@@ -109,7 +111,7 @@ func TestSweepRunsOnOneNode(t *testing.T) {
 			runs[node].Add(1)
 			return false, nil
 		}}
-		r := jobs.NewRunner(d, string(rune('a'+node)), nil, []jobs.Sweep{sweep}, quiet())
+		r := jobs.NewRunner(d, string(rune('a'+node)), nil, []jobs.Sweep{sweep}, clock.System{}, quiet())
 		go func() { r.Run(ctx); stopped <- struct{}{} }()
 	}
 	require.Eventually(t, func() bool { return runs[0].Load()+runs[1].Load() > 20 }, 10*time.Second, time.Millisecond)

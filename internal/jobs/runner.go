@@ -3,10 +3,13 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"time"
 
+	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
@@ -27,6 +30,7 @@ const (
 	pollEvery  = time.Second
 	batchLimit = 32
 	leaseTime  = 30 * time.Second
+	handleTime = visibility * 3 / 4 // a handler ends before its job is anybody else's
 )
 
 // Runner runs jobs and sweeps until its context ends. On a database that
@@ -36,12 +40,15 @@ type Runner struct {
 	holder   string
 	handlers map[string]Handler
 	sweeps   []Sweep
+	clock    clock.Clock
 	log      *slog.Logger
 }
 
 // NewRunner returns a Runner; holder names this process among the nodes.
-func NewRunner(d db.DB, holder string, handlers map[string]Handler, sweeps []Sweep, log *slog.Logger) *Runner {
-	return &Runner{db: d, holder: holder, handlers: handlers, sweeps: sweeps, log: log}
+func NewRunner(d db.DB, holder string, handlers map[string]Handler, sweeps []Sweep, c clock.Clock,
+	log *slog.Logger,
+) *Runner {
+	return &Runner{db: d, holder: holder, handlers: handlers, sweeps: sweeps, clock: c, log: log}
 }
 
 // Run works until ctx ends, and returns when everything it started has
@@ -65,7 +72,11 @@ func (r *Runner) loop(ctx context.Context, every time.Duration, name string, ste
 			return
 		case <-timer.C:
 		}
-		more, err := step(ctx)
+		var more bool
+		err := Guard(func() (err error) {
+			more, err = step(ctx)
+			return err
+		})
 		if err != nil && ctx.Err() == nil && !errors.Is(err, db.ErrLeaseTaken) {
 			r.log.Error("background work failed", "work", name, "code", errs.CodeOf(err), "error", err)
 		}
@@ -77,6 +88,17 @@ func (r *Runner) loop(ctx context.Context, every time.Duration, name string, ste
 	}
 }
 
+// Guard makes a panic of background work an error: one bad row must not take
+// the whole shop down, again after every restart.
+func Guard(do func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = errs.Wrap(fmt.Errorf("%v\n%s", p, debug.Stack()), errs.Internal, "panic", "background work panicked")
+		}
+	}()
+	return do()
+}
+
 func (r *Runner) sweep(ctx context.Context, s Sweep) {
 	var held db.Lease
 	defer func() {
@@ -86,13 +108,19 @@ func (r *Runner) sweep(ctx context.Context, s Sweep) {
 	}()
 	var renewed time.Time
 	r.loop(ctx, s.Every, s.Name, func(ctx context.Context) (bool, error) {
-		if time.Since(renewed) > leaseTime/3 {
+		if r.clock.Now().Sub(renewed) > leaseTime/3 {
 			lease, err := db.Acquire(ctx, r.db, "sweep/"+s.Name, r.holder, leaseTime)
 			if err != nil {
 				return false, err
 			}
-			held, renewed = lease, time.Now()
+			held, renewed = lease, r.clock.Now()
 		}
+		if err := ctx.Err(); err != nil {
+			return false, err
+		}
+		// A run ends with the lease, or another node would do the same beside it.
+		ctx, cancel := context.WithTimeout(ctx, leaseTime-r.clock.Now().Sub(renewed))
+		defer cancel()
 		return s.Run(ctx)
 	})
 }
@@ -100,7 +128,7 @@ func (r *Runner) sweep(ctx context.Context, s Sweep) {
 // runBatch claims due jobs and runs them in parallel.
 func (r *Runner) runBatch(ctx context.Context) (more bool, err error) {
 	var claimed []Job
-	due := false
+	var due bool
 	err = r.db.View(ctx, func(tx *db.Tx) error {
 		var n int64
 		err := tx.Get([]any{&n}, `SELECT COUNT(*) FROM (SELECT id FROM jobs WHERE dead = 0 AND run_at <= $1 LIMIT 1) j`,
@@ -132,7 +160,9 @@ func (r *Runner) run(ctx context.Context, j Job) {
 	err := errs.New(errs.Internal, "job_kind_unknown", "no handler for this kind of job")
 	var result error = err
 	if ok {
-		result = handler(ctx, j)
+		limited, cancel := context.WithTimeout(ctx, handleTime)
+		defer cancel()
+		result = Guard(func() error { return handler(limited, j) })
 	}
 	if ctx.Err() != nil {
 		return // claimed jobs come back after the visibility time
@@ -140,7 +170,11 @@ func (r *Runner) run(ctx context.Context, j Job) {
 	fault.Point("jobs.done.before-acknowledge")
 	finish := func(tx *db.Tx) error { return doneTx(tx, j) }
 	if result != nil {
-		r.log.Warn("job failed", "kind", j.Kind, "job", j.ID.String(), "attempt", j.Attempts,
+		level := slog.LevelWarn
+		if j.Attempts >= maxAttempts {
+			level = slog.LevelError // laid aside for a person
+		}
+		r.log.Log(ctx, level, "job failed", "kind", j.Kind, "job", j.ID.String(), "attempt", j.Attempts,
 			"code", errs.CodeOf(result), "error", result)
 		finish = func(tx *db.Tx) error { return failedTx(tx, j, errs.CodeOf(result)) }
 	}

@@ -5,5 +5,6 @@
 //
 // Accounts are text: "provider/<payment account>" (money at a platform),
 // "sales", "suspense" (money that does not fit an order), "refunds_due" (money
-// promised back).
+// promised back). Money that does not fit goes from suspense to sales when a
+// person accepts it; a refund that the platform refuses is booked back.
 package ledger

@@ -2,8 +2,10 @@ package merchant
 
 import (
 	"errors"
+	"strings"
 
 	"panshi/internal/db"
+	"panshi/internal/errs"
 	"panshi/internal/id"
 	"panshi/internal/money"
 )
@@ -34,7 +36,11 @@ func statusText(open bool) string {
 // PutTx inserts a merchant or updates the one with the same slug, and returns
 // it with its id.
 func PutTx(tx *db.Tx, m Merchant) (Merchant, error) {
+	m.Host = strings.ToLower(m.Host)
 	if err := m.validate(); err != nil {
+		return Merchant{}, err
+	}
+	if err := checkHostTx(tx, m); err != nil {
 		return Merchant{}, err
 	}
 	old, err := bySlugTx(tx, m.Slug)
@@ -50,6 +56,15 @@ func PutTx(tx *db.Tx, m Merchant) (Merchant, error) {
 		m.Host, m.Name, m.NameEN, m.Tagline, m.TaglineEN, m.Notice, m.NoticeEN, statusText(m.Open),
 		db.Millis(m.UpdatedAt), m.ID)
 	return m, err
+}
+
+func checkHostTx(tx *db.Tx, m Merchant) error {
+	var others int64
+	err := tx.Get([]any{&others}, `SELECT COUNT(*) FROM merchants WHERE host = $1 AND host <> '' AND slug <> $2`, m.Host, m.Slug)
+	if err == nil && others > 0 {
+		return errs.Field("host", "host_taken", "another shop has this host name")
+	}
+	return err
 }
 
 func insertTx(tx *db.Tx, m Merchant) (Merchant, error) {

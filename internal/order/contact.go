@@ -47,35 +47,55 @@ func ParseContact(email, phone string) (Contact, error) {
 	return parsePhone(phone)
 }
 
+// parseEmail takes ASCII addresses at host names only. Letters that look alike
+// or can be written in two ways would make two contacts of one person, and so
+// get round limits; such hosts have an ASCII form (xn--).
 func parseEmail(text string) (Contact, error) {
 	bad := errs.Field("contact.email", "invalid_email", "this is not an e-mail address")
-	if len(text) > 254 || strings.ContainsAny(text, "\r\n\x00 <>\"(),;:") {
+	local, domain, ok := strings.Cut(text, "@")
+	if !ok || len(text) > 254 || len(local) > 64 || !isHost(domain) {
 		return Contact{}, bad
 	}
-	parsed, err := mail.ParseAddress(text)
-	if err != nil || parsed.Address != text {
-		return Contact{}, bad
+	for _, c := range []byte(local) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),:;<>@[\]`, c) >= 0 {
+			return Contact{}, bad
+		}
 	}
-	_, domain, _ := strings.Cut(text, "@")
-	if !strings.Contains(domain, ".") {
+	if parsed, err := mail.ParseAddress(text); err != nil || parsed.Address != text {
 		return Contact{}, bad
 	}
 	return Contact{Email, strings.ToLower(text)}, nil
 }
 
+// isHost tells whether s is a host name of two labels or more (RFC 1123).
+func isHost(s string) bool {
+	labels := strings.Split(strings.ToLower(s), ".")
+	for _, l := range labels {
+		if l == "" || len(l) > 63 || l[0] == '-' || l[len(l)-1] == '-' ||
+			strings.Trim(l, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(labels) > 1 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
+}
+
+// parsePhone takes mainland mobile numbers with or without +86, and numbers of
+// other countries with their + and country code (E.164: 7 to 15 digits).
 func parsePhone(text string) (Contact, error) {
 	bad := errs.Field("contact.phone", "invalid_phone", "this is not a phone number")
 	if len(text) > 32 {
 		return Contact{}, bad
 	}
-	digits := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(text)
-	foreign := strings.HasPrefix(digits, "+") && !strings.HasPrefix(digits, "+86")
-	digits = strings.TrimPrefix(strings.TrimPrefix(digits, "+86"), "+")
-	if strings.Trim(digits, "0123456789") != "" {
+	number := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "").Replace(text)
+	digits, abroad := strings.CutPrefix(number, "+")
+	if mainland, ok := strings.CutPrefix(number, "+86"); ok {
+		digits, abroad = mainland, false
+	}
+	if digits == "" || strings.Trim(digits, "0123456789") != "" {
 		return Contact{}, bad
 	}
-	if foreign {
-		if len(digits) < 7 || len(digits) > 15 {
+	if abroad {
+		if digits[0] == '0' || len(digits) < 7 || len(digits) > 15 {
 			return Contact{}, bad
 		}
 		return Contact{Phone, "+" + digits}, nil

@@ -49,6 +49,7 @@ func Columns() []dataclass.Table {
 		dataclass.Of("order_numbers", dataclass.Trade, []string{"order_no", "merchant_id", "order_id"}),
 		dataclass.Of("order_lines", dataclass.Trade, []string{
 			"order_id", "line_no", "merchant_id", "product_id", "sku_id", "kind", "title", "quantity", "unit_price", "amount",
+			"stock_mode", "limited",
 		}),
 		dataclass.Of("purchase_counts", dataclass.Trade, []string{"merchant_id", "product_id", "quantity"},
 			map[string]dataclass.Class{"contact_index": dataclass.PII}),

@@ -55,6 +55,7 @@ func CanMove(from, to Status) bool { return slices.Contains(moves(from), to) }
 const (
 	MaxLines    = 50
 	MaxQuantity = 999
+	MaxCards    = 200 // card keys: selling one writes two rows, and a transaction has db.MaxRows
 )
 
 // Errors of this package.
@@ -97,6 +98,8 @@ type Line struct {
 	Quantity  int
 	UnitPrice money.Amount
 	Amount    money.Amount
+	StockMode string // how its items were reserved: cards, counted, unlimited
+	Limited   bool   // counts towards its contact's limit while reserved or sold
 }
 
 // TokenPurpose names the PRF that makes an order's access token.

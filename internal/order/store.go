@@ -1,7 +1,6 @@
 package order
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -52,10 +51,10 @@ func InsertTx(tx *db.Tx, o Order, lines []Line) error {
 	}
 	for _, l := range lines {
 		if _, err := tx.Exec(`INSERT INTO order_lines
-			(order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price, amount)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+			(order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price, amount,
+			stock_mode, limited) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			o.ID, l.No, o.MerchantID, l.ProductID, l.SKUID, l.Kind, l.Title, l.Quantity,
-			l.UnitPrice.Minor, l.Amount.Minor); err != nil {
+			l.UnitPrice.Minor, l.Amount.Minor, l.StockMode, bit(l.Limited)); err != nil {
 			return err
 		}
 	}
@@ -78,11 +77,27 @@ func ByIDTx(tx *db.Tx, merchantID, orderID id.ID) (Order, error) {
 func LinesTx(tx *db.Tx, o Order) ([]Line, error) {
 	return db.Collect(tx, func(rows db.Rows) (Line, error) {
 		l := Line{UnitPrice: money.Of(0, o.Total.Currency), Amount: money.Of(0, o.Total.Currency)}
+		var limited int64
 		err := rows.Scan(&l.No, &l.ProductID, &l.SKUID, &l.Kind, &l.Title, &l.Quantity,
-			&l.UnitPrice.Minor, &l.Amount.Minor)
+			&l.UnitPrice.Minor, &l.Amount.Minor, &l.StockMode, &limited)
+		l.Limited = limited == 1
 		return l, err
-	}, `SELECT line_no, product_id, sku_id, kind, title, quantity, unit_price, amount FROM order_lines
-		WHERE order_id = $1 AND merchant_id = $2 ORDER BY line_no`, o.ID, o.MerchantID)
+	}, `SELECT line_no, product_id, sku_id, kind, title, quantity, unit_price, amount, stock_mode, limited
+		FROM order_lines WHERE order_id = $1 AND merchant_id = $2 ORDER BY line_no`, o.ID, o.MerchantID)
+}
+
+// ReservedTx notes that a line's items were reserved again in another mode.
+func ReservedTx(tx *db.Tx, o Order, lineNo int, mode string) error {
+	_, err := tx.Exec(`UPDATE order_lines SET stock_mode = $1 WHERE order_id = $2 AND line_no = $3 AND merchant_id = $4`,
+		mode, o.ID, lineNo, o.MerchantID)
+	return err
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
 }
 
 // Change is what a move sets besides the status; zero values leave a column.
@@ -162,23 +177,4 @@ func ListTx(tx *db.Tx, merchantID id.ID, f Filter) ([]Order, error) {
 	args = append(args, f.Limit)
 	fmt.Fprintf(&b, " ORDER BY o.id DESC LIMIT $%d", len(args))
 	return db.Collect(tx, scan, b.String(), args...)
-}
-
-// CountPurchaseTx adds quantity to what a contact bought of a product, and
-// fails with ErrContactLimit if that would pass limit. A negative quantity
-// gives back.
-func CountPurchaseTx(tx *db.Tx, merchantID, productID id.ID, contactIndex []byte, quantity, limit int) error {
-	var have int
-	err := tx.Get([]any{&have}, `SELECT quantity FROM purchase_counts
-		WHERE merchant_id = $1 AND product_id = $2 AND contact_index = $3`, merchantID, productID, contactIndex)
-	if err != nil && !errors.Is(err, db.ErrNoRows) {
-		return err
-	}
-	if quantity > 0 && have+quantity > limit {
-		return ErrContactLimit.With("limit", fmt.Sprint(limit))
-	}
-	_, err = tx.Exec(`INSERT INTO purchase_counts (merchant_id, product_id, contact_index, quantity)
-		VALUES ($1, $2, $3, $4) ON CONFLICT (merchant_id, product_id, contact_index)
-		DO UPDATE SET quantity = excluded.quantity`, merchantID, productID, contactIndex, max(0, have+quantity))
-	return err
 }

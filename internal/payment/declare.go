@@ -23,9 +23,9 @@ func Invariants() []invariant.Invariant {
 				WHERE o.id IS NULL OR a.id IS NULL`,
 		},
 		{
-			Name: "payment.refunds_add_up", About: "what was promised back is the sum of the refunds",
+			Name: "payment.refunds_add_up", About: "what was promised back is the sum of the refunds that did not fail",
 			Query: `SELECT p.payment_no, 'promised ' || p.refunded || ', refunds ' || COALESCE(r.amount, 0)
-				FROM payments p LEFT JOIN (SELECT payment_id, SUM(amount) AS amount FROM refunds GROUP BY payment_id) r
+				FROM payments p LEFT JOIN (SELECT payment_id, SUM(amount) AS amount FROM refunds WHERE status <> 'failed' GROUP BY payment_id) r
 				ON r.payment_id = p.id WHERE p.refunded <> COALESCE(r.amount, 0) OR p.refunded > p.received`,
 		},
 		{
@@ -54,10 +54,11 @@ func Columns() []dataclass.Table {
 		}),
 		dataclass.Of("refunds", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "payment_id", "refund_no", "amount", "currency", "status", "reason",
-			"refund_id", "next_try_at", "tries", "created_at", "done_at",
+			"source", "refund_id", "next_try_at", "tries", "created_at", "done_at",
 		}),
 		dataclass.Of("holds", dataclass.Trade, []string{
-			"id", "merchant_id", "order_id", "payment_id", "reason", "detail", "created_at", "resolved_at", "resolution",
+			"id", "merchant_id", "order_id", "payment_id", "refund_id", "reason", "amount", "currency", "detail", "created_at",
+			"resolved_at", "resolution",
 		}),
 		dataclass.Of("payment_accounts", dataclass.Trade, []string{
 			"id", "merchant_id", "provider", "method", "external_ref", "app_ref", "sandbox", "name", "name_en", "status", "position",

@@ -6,6 +6,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
+	"panshi/internal/money"
 )
 
 // Hold is money that a person must decide about.
@@ -14,30 +15,43 @@ type Hold struct {
 	MerchantID id.ID
 	OrderID    id.ID // zero if the money fits no order
 	PaymentID  id.ID
+	RefundID   id.ID  // the refund that failed or does not fit; zero for money that came
 	Reason     string // "amount_mismatch", "currency_mismatch", "merchant_mismatch", "second_transaction", "refund_failed"
+	Amount     money.Amount
 	Detail     string // for staff; nothing secret
 	CreatedAt  time.Time
 	ResolvedAt time.Time
 	Resolution string
 }
 
+// Reasons of cases about refunds; the others are about money that came.
+const (
+	RefundFailedHold   = "refund_failed"
+	RefundMismatchHold = "refund_mismatch"
+)
+
 // ErrHoldUnknown says that there is no such open hold.
 var ErrHoldUnknown = errs.New(errs.NotFound, "hold_unknown", "there is no such open case on the hold desk")
 
 // HoldTx records a case for the hold desk.
 func HoldTx(tx *db.Tx, h Hold) error {
-	_, err := tx.Exec(`INSERT INTO holds (id, merchant_id, order_id, payment_id, reason, detail, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		id.New(), h.MerchantID, h.OrderID, h.PaymentID, h.Reason, h.Detail, db.Millis(tx.Now()))
+	_, err := tx.Exec(`INSERT INTO holds (id, merchant_id, order_id, payment_id, refund_id, reason, amount, currency,
+		detail, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		id.New(), h.MerchantID, h.OrderID, h.PaymentID, h.RefundID, h.Reason, h.Amount.Minor, string(h.Amount.Currency),
+		h.Detail, db.Millis(tx.Now()))
 	return err
 }
 
-const holdColumns = `id, merchant_id, order_id, payment_id, reason, detail, created_at, resolved_at, resolution`
+const holdColumns = `id, merchant_id, order_id, payment_id, refund_id, reason, amount, currency, detail,
+	created_at, resolved_at, resolution`
 
 func scanHold(rows db.Rows) (Hold, error) {
 	var h Hold
+	var currency string
 	var created, resolved db.Time
-	err := rows.Scan(&h.ID, &h.MerchantID, &h.OrderID, &h.PaymentID, &h.Reason, &h.Detail, &created, &resolved, &h.Resolution)
+	err := rows.Scan(&h.ID, &h.MerchantID, &h.OrderID, &h.PaymentID, &h.RefundID, &h.Reason, &h.Amount.Minor, &currency,
+		&h.Detail, &created, &resolved, &h.Resolution)
+	h.Amount.Currency = money.Currency(currency)
 	h.CreatedAt, h.ResolvedAt = created.Time, resolved.Time
 	return h, err
 }
@@ -64,6 +78,30 @@ func OpenHoldTx(tx *db.Tx, merchantID, holdID id.ID) (Hold, error) {
 		return Hold{}, ErrHoldUnknown
 	}
 	return found[0], nil
+}
+
+// OpenRefundHoldsTx lists an order's open cases about refunds that failed.
+func OpenRefundHoldsTx(tx *db.Tx, merchantID, orderID id.ID) ([]Hold, error) {
+	return db.Collect(tx, scanHold, `SELECT `+holdColumns+` FROM holds
+		WHERE order_id = $1 AND merchant_id = $2 AND resolved_at IS NULL AND reason = 'refund_failed' ORDER BY id`,
+		orderID, merchantID)
+}
+
+// SetAsideTx tells how much of each payment of an order lies on the hold desk
+// or was dismissed there: only its case decides about it. Sums are in the
+// payment's currency.
+func SetAsideTx(tx *db.Tx, merchantID, orderID id.ID) (map[id.ID]int64, error) {
+	aside := map[id.ID]int64{}
+	_, err := db.Collect(tx, func(rows db.Rows) (struct{}, error) {
+		var paymentID id.ID
+		var minor int64
+		err := rows.Scan(&paymentID, &minor)
+		aside[paymentID] += minor
+		return struct{}{}, err
+	}, `SELECT h.payment_id, h.amount FROM holds h JOIN payments p ON p.id = h.payment_id AND p.currency = h.currency
+		WHERE h.order_id = $1 AND h.merchant_id = $2 AND ((h.resolved_at IS NULL AND h.reason <> 'refund_mismatch')
+		OR (h.refund_id IS NULL AND h.resolution LIKE 'dismiss%'))`, orderID, merchantID)
+	return aside, err
 }
 
 // ResolveTx closes a case.

@@ -127,9 +127,11 @@ type Settlement struct {
 	PaidAt        time.Time
 }
 
-// SettledTx notes that money came, and ends the questions to the platform.
+// SettledTx notes that money came, and ends the questions to the platform. The
+// transaction that came first stays the payment's.
 func SettledTx(tx *db.Tx, p Payment, s Settlement) error {
-	_, err := tx.Exec(`UPDATE payments SET status = $1, received = $2, transaction_id = $3, settled_by = $4,
+	_, err := tx.Exec(`UPDATE payments SET status = $1, received = $2,
+		transaction_id = CASE WHEN transaction_id = '' THEN $3 ELSE transaction_id END, settled_by = $4,
 		paid_at = $5, next_query_at = NULL WHERE id = $6 AND merchant_id = $7`,
 		string(s.Status), s.Received, s.TransactionID, s.By, db.Millis(s.PaidAt), p.ID, p.MerchantID)
 	return err
@@ -153,6 +155,13 @@ func AskedTx(tx *db.Tx, p Payment, next time.Time) error {
 	return err
 }
 
+// PostponeTx moves the next question without one having been asked.
+func PostponeTx(tx *db.Tx, p Payment, next time.Time) error {
+	_, err := tx.Exec(`UPDATE payments SET next_query_at = $1
+		WHERE id = $2 AND merchant_id = $3 AND next_query_at IS NOT NULL`, db.Millis(next), p.ID, p.MerchantID)
+	return err
+}
+
 // HurryTx brings the next question forward to now, unless the platform was
 // asked within the last gap.
 func HurryTx(tx *db.Tx, merchantID, orderID id.ID, gap time.Duration) (hurried bool, err error) {
@@ -173,6 +182,34 @@ func PromiseRefundTx(tx *db.Tx, p Payment, minor int64) error {
 		return ErrRefundTooMuch
 	}
 	return err
+}
+
+// TakeBackRefundTx undoes PromiseRefundTx: the platform refused, the money is
+// still here.
+func TakeBackRefundTx(tx *db.Tx, r Refund) error {
+	_, err := tx.Exec(`UPDATE payments SET refunded = refunded - $1 WHERE id = $2 AND merchant_id = $3`,
+		r.Amount.Minor, r.PaymentID, r.MerchantID)
+	return err
+}
+
+// AcceptedTx notes that a person took a held payment's money as good.
+func AcceptedTx(tx *db.Tx, p Payment) error {
+	_, err := tx.Exec(`UPDATE payments SET status = 'paid' WHERE id = $1 AND merchant_id = $2 AND status = 'held'`,
+		p.ID, p.MerchantID)
+	return err
+}
+
+// TotalTx is what a payment comes to at the platform: what its first
+// transaction took, which may differ from what was asked.
+func TotalTx(tx *db.Tx, p Payment) (money.Amount, error) {
+	total := money.Of(0, p.Amount.Currency)
+	err := tx.Get([]any{&total.Minor}, `SELECT amount FROM payment_transactions
+		WHERE provider = $1 AND account_id = $2 AND transaction_id = $3 AND merchant_id = $4 AND currency = $5`,
+		p.Provider, p.AccountID, p.TransactionID, p.MerchantID, string(p.Amount.Currency))
+	if errors.Is(err, db.ErrNoRows) {
+		return money.Of(p.Received, p.Amount.Currency), nil
+	}
+	return total, err
 }
 
 // ErrRefundTooMuch says that a refund exceeds what is left of a payment.

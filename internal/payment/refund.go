@@ -21,6 +21,9 @@ const (
 	RefundBroken    RefundStatus = "failed"
 )
 
+// Ended tells whether a refund needs no more work.
+func (s RefundStatus) Ended() bool { return s == RefundDone || s == RefundBroken }
+
 // Refund gives back part or all of a payment.
 type Refund struct {
 	ID         id.ID
@@ -31,6 +34,7 @@ type Refund struct {
 	Amount     money.Amount
 	Status     RefundStatus
 	Reason     string
+	Source     string // the ledger's account that the money leaves: sales or suspense
 	NextTryAt  time.Time
 	Tries      int
 	CreatedAt  time.Time
@@ -40,7 +44,7 @@ type Refund struct {
 // ErrRefundUnknown says that there is no such refund.
 var ErrRefundUnknown = errs.New(errs.NotFound, "refund_unknown", "there is no such refund")
 
-const refundColumns = `id, merchant_id, order_id, payment_id, refund_no, amount, currency, status, reason,
+const refundColumns = `id, merchant_id, order_id, payment_id, refund_no, amount, currency, status, reason, source,
 	next_try_at, tries, created_at, done_at`
 
 func scanRefund(rows db.Rows) (Refund, error) {
@@ -48,7 +52,7 @@ func scanRefund(rows db.Rows) (Refund, error) {
 	var currency, status string
 	var next, created, done db.Time
 	err := rows.Scan(&r.ID, &r.MerchantID, &r.OrderID, &r.PaymentID, &r.No, &r.Amount.Minor, &currency, &status,
-		&r.Reason, &next, &r.Tries, &created, &done)
+		&r.Reason, &r.Source, &next, &r.Tries, &created, &done)
 	r.Amount.Currency, r.Status = money.Currency(currency), RefundStatus(status)
 	r.NextTryAt, r.CreatedAt, r.DoneAt = next.Time, created.Time, done.Time
 	return r, err
@@ -62,9 +66,9 @@ const QueueHead = 15 * time.Second
 // it; if the queue loses the job, a sweep finds the refund after QueueHead.
 func InsertRefundTx(tx *db.Tx, r Refund) error {
 	_, err := tx.Exec(`INSERT INTO refunds (id, merchant_id, order_id, payment_id, refund_no, amount, currency,
-		status, reason, next_try_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		status, reason, source, next_try_at, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		r.ID, r.MerchantID, r.OrderID, r.PaymentID, r.No, r.Amount.Minor, string(r.Amount.Currency),
-		string(RefundRequested), r.Reason, db.Millis(tx.Now().Add(QueueHead)), db.Millis(tx.Now()))
+		string(RefundRequested), r.Reason, r.Source, db.Millis(tx.Now().Add(QueueHead)), db.Millis(tx.Now()))
 	return err
 }
 
@@ -107,7 +111,7 @@ func DueRefundsTx(tx *db.Tx, limit int) ([]Refund, error) {
 // reports whether the refund still stood in r.Status.
 func MoveRefundTx(tx *db.Tx, r Refund, to RefundStatus, refundID string, next time.Time) (moved bool, err error) {
 	var done any
-	if to == RefundDone || to == RefundBroken {
+	if to.Ended() {
 		done = db.Millis(tx.Now())
 	}
 	changed, err := tx.Exec(`UPDATE refunds SET status = $1, refund_id = CASE WHEN $2 = '' THEN refund_id ELSE $3 END,

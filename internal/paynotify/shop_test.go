@@ -90,7 +90,7 @@ func newShop(t *testing.T, cards ...string) *shop {
 	require.NoError(t, err)
 	s.stock(d, v, m.ID, cards)
 
-	service := checkout.New(d, v, accounts, checkout.Defaults(), logger)
+	service := checkout.New(d, v, accounts, checkout.Defaults(), clock.System{}, logger)
 	gate := openGate{}
 	mux, err := web.NewMux(web.DefaultConfig(), gate, gate, web.Audience{Name: "test", Headers: web.APIHeaders()})
 	require.NoError(t, err)

@@ -10,8 +10,20 @@ import (
 
 // claimCards takes the oldest available cards of a SKU for an order. The order
 // of (sku_id, id) follows the index; by id alone PostgreSQL would walk the
-// primary key past every sold card.
-const claimCards = `UPDATE cards SET status = 'held', order_id = $1 WHERE id IN
+// primary key past every sold card. Where writers run side by side, cards that
+// another order is just taking are passed over; SQLite has one writer.
+func claimCards(engine db.Engine) string {
+	if engine == db.Postgres {
+		return claimCardsPostgres
+	}
+	return claimCardsSQLite
+}
+
+const claimCardsPostgres = `UPDATE cards SET status = 'held', order_id = $1 WHERE id IN
+	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
+	 ORDER BY sku_id, id LIMIT $4 FOR UPDATE SKIP LOCKED)`
+
+const claimCardsSQLite = `UPDATE cards SET status = 'held', order_id = $1 WHERE id IN
 	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
 	 ORDER BY sku_id, id LIMIT $4)`
 
@@ -22,7 +34,7 @@ func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 		if c.Mode != Cards {
 			continue
 		}
-		got, err := tx.Exec(claimCards, orderID, c.SKUID, merchantID, c.Quantity)
+		got, err := tx.Exec(claimCards(tx.Engine()), orderID, c.SKUID, merchantID, c.Quantity)
 		if err != nil {
 			return err
 		}
@@ -39,10 +51,7 @@ func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 }
 
 func holdCounter(tx *db.Tx, merchantID id.ID, c Claim) error {
-	taken := int64(c.Quantity)
-	if c.Mode == Unlimited {
-		taken = 0
-	}
+	taken := c.onShelf()
 	changed, err := tx.Exec(`UPDATE stock SET available = available - $1, held = held + $2, updated_at = $3
 		WHERE sku_id = $4 AND merchant_id = $5 AND available >= $6`,
 		taken, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID, taken)
@@ -100,17 +109,34 @@ func ReleaseTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 		return err
 	}
 	for _, c := range bySKU(claims) {
-		back := c.Quantity
-		if c.Mode == Unlimited {
-			back = 0
-		}
 		if _, err := tx.Exec(`UPDATE stock SET available = available + $1, held = held - $2, updated_at = $3
 			WHERE sku_id = $4 AND merchant_id = $5`,
-			back, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
+			c.onShelf(), c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// UnsellTx takes sold items that never left the shop back to the shelf. Cards
+// are never among them: a sold card counts as seen.
+func UnsellTx(tx *db.Tx, merchantID id.ID, claims []Claim) error {
+	for _, c := range bySKU(claims) {
+		if _, err := tx.Exec(`UPDATE stock SET available = available + $1, sold = sold - $2, updated_at = $3
+			WHERE sku_id = $4 AND merchant_id = $5 AND mode <> 'cards'`,
+			c.onShelf(), c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onShelf is how many items a claim takes from the shelf or puts back.
+func (c Claim) onShelf() int {
+	if c.Mode == Unlimited {
+		return 0
+	}
+	return c.Quantity
 }
 
 func bySKU(claims []Claim) []Claim {

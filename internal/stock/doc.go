@@ -8,6 +8,9 @@
 //	    └────ReleaseTx─────┘
 //	available ◀──▶ disabled (by staff)
 //
+// Items that are counted and not cards move likewise, as numbers; sold ones that
+// were never made come back by UnsellTx.
+//
 // Invariants: a counter equals the rows it counts; a held or sold card names
 // exactly one order; a card's content never appears in clear outside a reveal.
 // Every function that changes several SKUs touches the counters last and in
