@@ -50,12 +50,12 @@ setup: ## install what tests need and is missing: Debian packages (as root), npm
 test: test-go test-faults test-browser ## all tests, and first what they need
 
 .PHONY: test-go
-test-go: ## go test of every package, short torture and end-to-end tests included
+test-go: setup ## go test of every package, short torture and end-to-end tests included
 	go test -timeout 10m $(TESTFLAGS) ./...
 
 .PHONY: test-faults
 test-faults: ## crash at every named point and look what is left
-	go test -tags faultpoints -timeout 10m $(TESTFLAGS) ./test/torture/...
+	go test -tags faultpoints -timeout 10m $(TESTFLAGS) ./internal/vault ./test/torture/...
 
 .PHONY: test-browser
 test-browser: setup build ## buy in a real browser, phone and desktop, both languages

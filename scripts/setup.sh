@@ -10,6 +10,7 @@ needed=(
   fonts-noto-cjk=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
   gcc=/usr/bin/gcc
   libc6-dev=/usr/include/stdlib.h
+  postgresql-15=/usr/lib/postgresql/15/bin/postgres
 )
 
 fail() {

@@ -23,7 +23,8 @@
 // When COMMIT fails, all of its batch fail with it. If the disk was full, that
 // is all; if the disk itself failed, the outcome is unknown, and the engine
 // accepts no writes until it has been opened anew: what fsync dropped once it
-// may claim to have written the next time.
+// may claim to have written the next time. Opening therefore begins by writing
+// a log that was left behind over itself.
 //
 // Reads run on a bounded pool of read-only connections, each View on one
 // snapshot; those that db.WithLong marks have a small pool of their own.

@@ -43,6 +43,9 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("db: creating the data directory: %w", err)
 	}
+	if err := rewriteLog(cfg.Path); err != nil {
+		return nil, err
+	}
 	pool, err := sql.Open("sqlite", writerSource(cfg))
 	if err != nil {
 		return nil, err
@@ -129,7 +132,7 @@ func common() []setting {
 func writerSettings(cfg Config) []setting {
 	return append(common(),
 		setting{"journal_mode", "WAL", "wal"},
-		setting{"synchronous", cfg.Synchronous, map[string]string{"FULL": "2", "EXTRA": "3"}[cfg.Synchronous]},
+		synchronous(cfg),
 		setting{"secure_delete", "FAST", "2"},
 		setting{"wal_autocheckpoint", "0", "0"},
 		setting{"journal_size_limit", "67108864", "67108864"},
