@@ -1,0 +1,123 @@
+//go:build faultpoints
+
+package torture
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/test/kit"
+)
+
+// patience is how long one scenario may take, its crash and the minute in which
+// everything must be served included.
+const patience = 90 * time.Second
+
+// atOnce is how many shops are tortured side by side: they mostly wait.
+const atOnce = 5
+
+// TestCrashAtEveryPoint crashes the shop at each named point, in something that
+// passes it, starts it again and looks at the promises. A point that nothing
+// passes fails.
+func TestCrashAtEveryPoint(t *testing.T) {
+	all := points(t)
+	require.Greater(t, len(all), 20)
+	type crash struct {
+		point string
+		pass  int // crash when it is passed for the n-th time
+	}
+	var crashes []crash
+	for _, p := range all {
+		crashes = append(crashes, crash{p, 1})
+		if long() {
+			crashes = append(crashes, crash{p, 2})
+		}
+	}
+	kit.Each(crashes, atOnce, func(_ int, c crash) {
+		t.Run(c.point+":"+strconv.Itoa(c.pass), func(t *testing.T) {
+			if strings.HasPrefix(c.point, "vault.") {
+				crashFirstStart(t, c.point, c.pass)
+				return
+			}
+			crashAt(t, c.point, c.pass)
+		})
+	})
+}
+
+// world is what a scenario acts in.
+type world struct {
+	platform  *kit.Platform
+	shop      *kit.Shop
+	client    *kit.Client
+	book      *kit.Book
+	sku       string
+	dir       string        // for files
+	restarted chan struct{} // closed when the shop is back
+}
+
+func crashAt(t *testing.T, point string, pass int) {
+	s, ok := scenarioOf(point)
+	require.True(t, ok, "no scenario passes %s: write one, or name one for it in scenarioOf", point)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	w := &world{platform: kit.NewPlatform(t), book: &kit.Book{}, dir: t.TempDir(), restarted: make(chan struct{})}
+	if s.faults != "" {
+		w.platform.Faults(t, s.faults)
+	}
+	w.shop = kit.Stopped(t, w.platform, s.settings...)
+	w.client = w.shop.Client()
+	w.shop.Start("PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass))
+	w.sku = w.client.DemoCard(t)
+	ended := make(chan error, 1)
+	go func() { ended <- s.run(ctx, w) }()
+	select {
+	case <-w.shop.Done():
+	case err := <-ended:
+		t.Fatalf("%s never passed %s (%v)", s.name, point, err)
+	case <-ctx.Done():
+		t.Fatalf("%s does not end and never passed %s", s.name, point)
+	}
+	require.True(t, w.shop.Killed())
+	require.Contains(t, w.shop.Log(), "fault: killed at "+point)
+	w.shop.Start()
+	close(w.restarted)
+	require.NoError(t, <-ended, "%s after the crash", s.name)
+	requirePromises(ctx, t, w)
+}
+
+// requirePromises looks at everything that was acknowledged, and that the shop
+// still sells.
+func requirePromises(ctx context.Context, t *testing.T, w *world) {
+	t.Helper()
+	w.platform.Faults(t, "{}")
+	w.book.RequireKept(t, w.client, 0)
+	w.book.RequireServed(t, w.client, time.Minute)
+	_, err := kit.Buy(ctx, w.client, w.platform, w.book, buyer(99), kit.Line{SKU: w.sku, Quantity: 1})
+	require.NoError(t, err)
+	w.book.RequireDistinct(t, w.client)
+	w.shop.RequireClean()
+}
+
+// crashFirstStart crashes the making of a shop's keys: the next try makes them,
+// and no key file is half-written.
+func crashFirstStart(t *testing.T, point string, pass int) {
+	platform := kit.NewPlatform(t)
+	shop := kit.Empty(t, t.TempDir(), platform)
+	env := []string{"PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass)}
+	r := shop.RunEnv(env, "demo", "--data", shop.Data)
+	require.Equal(t, -1, r.Code, "never passed: %s", r.Err)
+	require.Contains(t, r.Err, "fault: killed at "+point)
+	r = shop.Run("demo")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	shop.Start()
+	w := &world{platform: platform, shop: shop, client: shop.Client(), book: &kit.Book{}}
+	w.sku = w.client.DemoCard(t)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	requirePromises(ctx, t, w)
+}
