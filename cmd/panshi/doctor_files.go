@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,6 +29,7 @@ func doctorConfig(cfg app.Config) []finding {
 	if !loopback(cfg.HTTP) && !cfg.Web.TLS {
 		out = append(out, warn("config", "http %s is open to others and web.tls is off: put a TLS proxy before it, or set web.tls if one is there", cfg.HTTP))
 	}
+	out = append(out, doctorPublicURL(cfg)...)
 	if !loopback(cfg.Console) {
 		out = append(out, warn("config", "console %s is open to others; 127.0.0.1 and a tunnel are safer", cfg.Console))
 	}
@@ -38,6 +40,23 @@ func doctorConfig(cfg app.Config) []finding {
 		out = append(out, warn("config", "worker is off: nothing asks for payments whose callback was lost, nothing expires"))
 	}
 	return out
+}
+
+// doctorPublicURL judges whether buyers and payment platforms find the shop,
+// and whether the shop tells buyers apart.
+func doctorPublicURL(cfg app.Config) []finding {
+	u, err := url.Parse(cfg.Shop.PublicURL)
+	if err != nil || u.Host == "" {
+		return nil
+	}
+	here := loopback(net.JoinHostPort(u.Hostname(), "80"))
+	switch {
+	case here && !loopback(cfg.HTTP):
+		return []finding{warn("config", "shop.public_url is %s: payment platforms cannot reach that; set it to the address that buyers open", cfg.Shop.PublicURL)}
+	case !here && loopback(cfg.HTTP) && len(cfg.Web.TrustedProxies) == 0:
+		return []finding{warn("config", "web.trusted_proxies is empty: behind a proxy all buyers share one allowance; set it to the proxy's address")}
+	}
+	return nil
 }
 
 func loopback(addr string) bool {

@@ -123,4 +123,15 @@ func TestDoctorJudges(t *testing.T) {
 	require.Len(t, doctorConfig(cfg), 1, "the defaults are sound")
 	cfg.HTTP, cfg.Console, cfg.Sandbox.URL, cfg.Guard.Limits, cfg.Worker = ":8080", "0.0.0.0:8081", "http://x", "off", "off"
 	require.Len(t, doctorConfig(cfg), 6)
+
+	reached := func(http, publicURL string, proxies ...string) int {
+		cfg := app.Defaults()
+		cfg.HTTP, cfg.Shop.PublicURL, cfg.Web.TLS, cfg.Web.TrustedProxies = http, publicURL, true, proxies
+		return len(doctorConfig(cfg)) - 1
+	}
+	require.Zero(t, reached("127.0.0.1:8080", "http://127.0.0.1:8080"), "a demo")
+	require.Equal(t, 1, reached("0.0.0.0:8080", "http://127.0.0.1:8080"), "callbacks cannot come")
+	require.Zero(t, reached("0.0.0.0:8080", "https://shop.example"))
+	require.Equal(t, 1, reached("127.0.0.1:8080", "https://shop.example"), "all buyers are one")
+	require.Zero(t, reached("127.0.0.1:8080", "https://shop.example", "127.0.0.1"))
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
 
 	"panshi/internal/app"
 	"panshi/internal/errs"
@@ -32,7 +31,7 @@ func (c sandboxCmd) Run(ctx context.Context, g *globals, t *terminal) (err error
 	if err != nil {
 		return err
 	}
-	state := filepath.Clean(cfg.Data) + ".sandbox"
+	state := app.SandboxState(cfg.Data)
 	if c.State != nil {
 		state = *c.State
 	}

@@ -22,7 +22,8 @@ func (serveCmd) Help() string {
 signal stops at once, and nothing is lost by that either. Logs are JSON lines on stderr.
 
   panshi serve --data ./try --sandbox 127.0.0.1:8090
-  panshi serve --data /var/lib/panshi --http 127.0.0.1:8080 --set shop.public_url=https://shop.example
+  panshi serve --data /var/lib/panshi --set shop.public_url=https://shop.example --set web.tls=true \
+      --set web.trusted_proxies=127.0.0.1      behind a TLS proxy on the same machine
   panshi serve --set shop.order_ttl=10m --set sandbox.url=http://127.0.0.1:8090`
 }
 

@@ -132,7 +132,8 @@ func (s *Service) charge(ctx context.Context, what string, find func(*db.Tx) (ac
 		if err != nil {
 			return err
 		}
-		if wait := a.retryAt.Sub(tx.Now()); wait > 0 {
+		// A longer wait was never given: the clock was ahead when it was noted.
+		if wait := a.retryAt.Sub(tx.Now()); wait > 0 && wait <= maxDelay {
 			seconds := int64((wait + time.Second - 1) / time.Second)
 			return ErrDelayed.With("retry_after", strconv.FormatInt(seconds, 10))
 		}

@@ -123,6 +123,24 @@ func TestDelaysGrowAndTheOwnerGetsIn(t *testing.T) {
 	require.Equal(t, 1, k.count(`SELECT failures FROM staff`), "the count begins anew")
 }
 
+// A clock that was wrong for a while must not lock anybody out until its wrong
+// time comes.
+func TestDelaysSurviveAClockThatJumpsBack(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	o := k.owner(k.one, "chen")
+	right := k.clock.Now()
+	k.clock.Advance(365 * 24 * time.Hour)
+	_, err := o.try("a wrong password", o.code(0))
+	k.requireCode(err, "sign_in_failed")
+	_, err = k.access.SignIn(k.ctx(), SignInRequest{Login: "nobody-has-it", Password: "a wrong password"})
+	k.requireCode(err, "sign_in_failed")
+	k.clock.Advance(right.Sub(k.clock.Now()))
+	_, err = k.access.SignIn(k.ctx(), SignInRequest{Login: "nobody-has-it", Password: "a wrong password"})
+	k.requireCode(err, "sign_in_failed")
+	o.signIn()
+}
+
 func seconds(t *testing.T, e *errs.Error) float64 {
 	d, err := time.ParseDuration(e.Params["retry_after"] + "s")
 	require.NoError(t, err)

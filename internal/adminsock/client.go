@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"sync"
 
 	"panshi/internal/check"
@@ -35,7 +36,7 @@ func dialAs(ctx context.Context, dir string, peer peerFunc) (*Client, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := peer(conn); err != nil || !mayAnswer(uid, dir) {
+		if uid, err := peer(conn); err != nil || !mayAnswer(os.Geteuid(), uid, dir) {
 			return nil, errors.Join(errImpostor, conn.Close())
 		}
 		return conn, nil

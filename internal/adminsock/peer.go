@@ -12,10 +12,14 @@ type peerFunc func(*net.UnixConn) (uid int, err error)
 // mayAsk tells whether a shop of this process answers a user.
 func mayAsk(uid int) bool { return uid == 0 || uid == os.Geteuid() }
 
-// mayAnswer tells whether a user is believed to run the shop in dir.
-func mayAnswer(uid int, dir string) bool {
-	if mayAsk(uid) {
+// mayAnswer tells whether the user me believes another to run the shop in dir.
+// Only root may ask a shop of somebody else, and that is the directory's owner.
+func mayAnswer(me, uid int, dir string) bool {
+	if uid == 0 || uid == me {
 		return true
+	}
+	if me != 0 {
+		return false
 	}
 	info, err := os.Stat(dir)
 	if err != nil {

@@ -151,12 +151,14 @@ func TestPeers(t *testing.T) {
 	require.True(t, mayAsk(0))
 	require.True(t, mayAsk(os.Geteuid()))
 	require.False(t, mayAsk(os.Geteuid()+1))
-	require.True(t, mayAnswer(os.Geteuid(), dir))
-	require.False(t, mayAnswer(os.Geteuid()+1, dir))
-	if os.Geteuid() == 0 { // root asks a shop that runs as the directory's owner
+	me := os.Geteuid()
+	require.True(t, mayAnswer(me, me, dir))
+	require.False(t, mayAnswer(me, me+1, dir))
+	if me == 0 { // root asks a shop that runs as the directory's owner
 		require.NoError(t, os.Chown(dir, 4711, -1))
-		require.True(t, mayAnswer(4711, dir))
-		require.False(t, mayAnswer(4712, dir))
+		require.True(t, mayAnswer(0, 4711, dir))
+		require.False(t, mayAnswer(0, 4712, dir))
+		require.False(t, mayAnswer(4712, 4711, dir), "no shop of 4711 answers 4712: whoever does is after the card keys")
 	}
 }
 

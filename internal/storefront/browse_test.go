@@ -133,6 +133,17 @@ func TestFaultsTellTheRequestNumberOnly(t *testing.T) {
 	require.Contains(t, busy.Body.String(), "The shop is busy")
 }
 
+func TestTryingAgainStaysInTheShop(t *testing.T) {
+	w := newWorld(t)
+	fault := func(target string) string {
+		rec := httptest.NewRecorder()
+		w.shop.Fail(rec, httptest.NewRequest(http.MethodGet, target, nil), errs.New(errs.TooMany, "rate_limited", "x"))
+		return rec.Body.String()
+	}
+	require.Contains(t, fault("/c/games?cursor=1"), `href="/c/games?cursor=1"`)
+	require.NotContains(t, fault("http://shop.test//evil.example/x"), `href="//evil.example`)
+}
+
 func TestAClosedShopSellsNothing(t *testing.T) {
 	w := newWorld(t)
 	w.merchant.Open = false

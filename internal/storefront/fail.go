@@ -37,7 +37,7 @@ func (s *Shop) Fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	back := "/"
 	if r.Method == http.MethodGet {
-		back = r.URL.RequestURI()
+		back = localPath(r.URL.RequestURI()) // "//elsewhere" is a path to us and another site to a browser
 		if group == "busy" || group == "fault" || group == "too_many" {
 			data.Back = back
 		}

@@ -54,6 +54,7 @@ type world struct {
 	lists       []catalog.ListQuery
 	now         *clock.Manual
 	logs        bytes.Buffer
+	shop        *storefront.Shop
 	handler     http.Handler
 }
 
@@ -168,6 +169,7 @@ func newWorld(t testing.TB, change ...func(*storefront.Deps)) *world {
 	}
 	shop, err := storefront.New(d)
 	require.NoError(t, err)
+	w.shop = shop
 	mux, err := web.NewMux(web.DefaultConfig(), free{}, free{}, shop.Audience())
 	require.NoError(t, err)
 	require.NoError(t, mux.Add(shop.Audience(), shop.Routes()...))

@@ -26,7 +26,7 @@ type orderData struct {
 	CanPay    bool
 	CanCancel bool
 	CanReveal bool
-	Waiting   bool // staff has still to deliver something
+	Waiting   bool // some is delivered, staff has still to deliver the rest
 	Goods     []goods
 }
 
@@ -91,7 +91,7 @@ func (s *Shop) showOrder(v *visit, h held, shown []goods) error {
 	d := orderData{
 		No: h.no, Token: h.token, Status: o.Status, Steps: stepsOf(o), Lines: h.Lines, Total: o.Total,
 		Refunded: refunded(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
-		CanCancel: pending, CanReveal: delivered, Waiting: waiting && o.Status == order.Paid, Goods: shown,
+		CanCancel: pending, CanReveal: delivered, Waiting: delivered && waiting && o.Status == order.Paid, Goods: shown,
 	}
 	return s.show(v, http.StatusOK, "order", screen{
 		Title: s.text(v, "shop.order.title", "no", h.no), Private: true, Back: h.path(),

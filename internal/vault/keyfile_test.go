@@ -117,7 +117,9 @@ func TestConfigValidate(t *testing.T) {
 	require.NoError(t, Config{KeyFile: "/srv/keys.key", Dir: "/srv/keys"}.Validate())
 	require.NoError(t, Config{KeyFile: "/srv/..data.key", Dir: "/srv/keys"}.Validate())
 	for _, bad := range []Config{
-		{}, {KeyFile: "k"}, {Dir: "d"},
+		{},
+		{KeyFile: "k"},
+		{Dir: "d"},
 		{KeyFile: "/srv/keys/k", Dir: "/srv/keys"},
 		{KeyFile: "/srv/keys/sub/../k", Dir: "/srv/keys/"},
 		{KeyFile: "/srv/keys/..k", Dir: "/srv/keys"},

@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"io/fs"
@@ -97,7 +98,7 @@ func unwrap(kek tink.AEAD, dir string, which []slot) (map[slot]*keyset.Handle, e
 		case err == nil:
 			handles[s] = handle
 		case errs.CodeOf(err) == "vault_keyset_damaged":
-			failed = errors.Join(failed, err)
+			failed = cmp.Or(failed, err)
 		default:
 			return nil, err
 		}
@@ -123,7 +124,7 @@ func readKeyset(kek tink.AEAD, dir string, s slot) (*keyset.Handle, error) {
 	handle, err := keyset.ReadWithAssociatedData(reader, kek, s.associated())
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Integrity, "vault_keyset_damaged",
-			"a keyset file is damaged or stands in another's place").With("file", s.file())
+			"the keyset file "+s.file()+" is damaged or stands in another's place").With("file", s.file())
 	}
 	return handle, nil
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -96,6 +97,7 @@ func TestOpenSaysWhatIsWrong(t *testing.T) {
 	opens("vault_key_wrong")
 	_, err = OpenOrCreate(cfg, true)
 	require.Equal(t, "vault_key_wrong", errs.CodeOf(err))
+	require.LessOrEqual(t, strings.Count(err.Error(), "decryption failed"), 1, "it is told once, not for every keyset")
 
 	require.NoError(t, os.Remove(cfg.KeyFile))
 	opens("vault_key_missing")
@@ -135,6 +137,7 @@ func TestExchangedKeysetsAreRefused(t *testing.T) {
 			require.NoError(t, os.WriteFile(pathA, foreign, 0o600))
 			_, err = Open(cfg)
 			require.Equal(t, "vault_keyset_damaged", errs.CodeOf(err), "%s in place of %s", b.file(), a.file())
+			require.ErrorContains(t, err, a.file())
 			require.NoError(t, os.WriteFile(pathA, own, 0o600))
 		}
 	}

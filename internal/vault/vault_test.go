@@ -76,9 +76,16 @@ func TestUnsealRefusesEveryOtherPlace(t *testing.T) {
 		sealed, err := v.Seal(class, home, []byte("text"))
 		require.NoError(t, err)
 		for _, cell := range []Cell{
-			{"cards", "secret", id.New()}, {"cards", "note", row}, {"orders", "secret", row},
-			{"card", "ssecret", row}, {"cardss", "ecret", row}, {"secret", "cards", row},
-			{"cards", "", row}, {"", "secret", row}, {"cards", "secret", id.ID{}}, {},
+			{"cards", "secret", id.New()},
+			{"cards", "note", row},
+			{"orders", "secret", row},
+			{"card", "ssecret", row},
+			{"cardss", "ecret", row},
+			{"secret", "cards", row},
+			{"cards", "", row},
+			{"", "secret", row},
+			{"cards", "secret", id.ID{}},
+			{},
 			{strings.Repeat("x", 256), "secret", row},
 		} {
 			refused(t, v, class, cell, sealed)

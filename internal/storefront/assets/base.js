@@ -67,7 +67,9 @@ function enhance(root) {
   for (const button of root.querySelectorAll("[data-copy]")) button.hidden = false;
   const lang = document.documentElement.lang;
   const full = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" });
-  const short = new Intl.DateTimeFormat(lang, { month: "short", day: "numeric", hour: "numeric", minute: "2-digit" });
+  const short = new Intl.DateTimeFormat(lang, {
+    month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23", // "PM" would not fit on a phone
+  });
   for (const time of root.querySelectorAll("time[data-local]")) {
     time.textContent = (time.dataset.local === "short" ? short : full).format(new Date(time.dateTime));
   }
