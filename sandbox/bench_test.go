@@ -24,7 +24,7 @@ func BenchmarkPayHTTP(b *testing.B) {
 	defer box.Close()
 	platform := httptest.NewServer(box.Handler())
 	defer platform.Close()
-	notified := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	notified := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
 	defer notified.Close()
 	for i := range b.N {
 		plant(b, box, fmt.Sprintf("ORDER%08d", i), notified.URL)
@@ -40,7 +40,7 @@ func BenchmarkPayHTTP(b *testing.B) {
 		for pb.Next() {
 			body := fmt.Sprintf(`{"out_trade_no":"ORDER%08d"}`, next.Add(1)-1)
 			resp, err := client.Post(platform.URL+"/simulate/pay", "application/json", strings.NewReader(body))
-			if err != nil || resp.StatusCode != 200 {
+			if err != nil || resp.StatusCode != http.StatusOK {
 				b.Error(err)
 				return
 			}

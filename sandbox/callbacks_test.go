@@ -314,7 +314,7 @@ func steady(now time.Time) func() time.Time { return func() time.Time { return n
 // shopOf is the client's view of the sandbox's only merchant, without a server.
 func shopOf(t *testing.T, box *Sandbox) *shop {
 	w := httptest.NewRecorder()
-	box.Handler().ServeHTTP(w, httptest.NewRequest("POST", "/simulate/merchants", strings.NewReader(`{"name":"demo"}`)))
+	box.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/simulate/merchants", strings.NewReader(`{"name":"demo"}`)))
 	require.Equal(t, 200, w.Code)
 	return newShop(t, w.Body.Bytes())
 }

@@ -54,7 +54,12 @@ func (q dueQueue) Less(i, j int) bool {
 	return q[i].rank < q[j].rank
 }
 func (q dueQueue) Swap(i, j int) { q[i], q[j] = q[j], q[i] }
-func (q *dueQueue) Push(x any)   { *q = append(*q, x.(due)) }
+func (q *dueQueue) Push(x any) {
+	if d, ok := x.(due); ok {
+		*q = append(*q, d)
+	}
+}
+
 func (q *dueQueue) Pop() any {
 	old := *q
 	last := old[len(old)-1]

@@ -41,10 +41,10 @@ type apiFaults struct {
 func (f *faults) validate() error {
 	c, a := f.Callbacks, f.API
 	return firstError(
-		func() error { return between("callbacks.repeat", c.Repeat, 0, 100) },
-		func() error { return between("callbacks.delay_ms", c.DelayMS, 0, 3_600_000) },
+		func() error { return upTo("callbacks.repeat", c.Repeat, 100) },
+		func() error { return upTo("callbacks.delay_ms", c.DelayMS, 3_600_000) },
 		func() error { return checkForge("callbacks.forge", c.Forge) },
-		func() error { return between("api.hang_ms", a.HangMS, 0, 600_000) },
+		func() error { return upTo("api.hang_ms", a.HangMS, 600_000) },
 		func() error { return checkFailures(a.Status5xx) },
 		func() error {
 			if _, ok := injectable(a.Error); a.Error != "" && !ok {
@@ -56,9 +56,9 @@ func (f *faults) validate() error {
 	)
 }
 
-func between(field string, n, least, most int) error {
-	if n < least || n > most {
-		return errParam(field, "must be from "+strconv.Itoa(least)+" to "+strconv.Itoa(most))
+func upTo(field string, n, most int) error {
+	if n < 0 || n > most {
+		return errParam(field, "must be from 0 to "+strconv.Itoa(most))
 	}
 	return nil
 }

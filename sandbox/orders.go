@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"net/http"
-	"time"
 )
 
 // tradeBody is a trade as queries and callbacks tell it.
@@ -95,14 +94,14 @@ func (s *Sandbox) closeOrder(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	no := c.r.PathValue("no")
-	if err := s.update(func(st *state) error { return s.closeTrade(st, q.MchID, no, c.now) }); err != nil {
+	if err := s.update(func(st *state) error { return s.closeTrade(st, q.MchID, no) }); err != nil {
 		return 0, nil, err
 	}
 	return http.StatusNoContent, nil, nil
 }
 
 // closeTrade closes an unpaid trade. Closing a closed one succeeds again, so that a lost answer may be asked for anew.
-func (s *Sandbox) closeTrade(st *state, mchID, no string, now time.Time) error {
+func (s *Sandbox) closeTrade(st *state, mchID, no string) error {
 	t := st.order(mchID, no)
 	switch {
 	case t == nil:

@@ -120,7 +120,7 @@ func TestChooseLanguage(t *testing.T) {
 		"": "zh-CN", "en": "en", "en-US,zh;q=0.5": "en", "zh-TW": "zh-CN", "fr,en;q=0.2": "en", "en;q=0.1,zh;q=0.9": "zh-CN",
 		"en;q=x": "zh-CN", ";;,,q=": "zh-CN", "fr": "zh-CN",
 	} {
-		req, err := http.NewRequestWithContext(t.Context(), "GET", "http://127.0.0.1/", nil)
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://127.0.0.1/", nil)
 		require.NoError(t, err)
 		req.Header.Set("Accept-Language", header)
 		got, forced := chooseLanguage(req)

@@ -170,7 +170,7 @@ func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any,
 	}
 	err := firstError(
 		q.orderRef.validate,
-		func() error { return between("times", q.Times, 0, 100) },
+		func() error { return upTo("times", q.Times, 100) },
 		func() error { return checkForge("forge", q.Forge) },
 	)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestOtherPaymentsOfAServedOrderAreClosed(t *testing.T) {
 	require.Equal(t, checkout.Settled, s.settle(first.No))
 	s.exec(`UPDATE payments SET next_query_at = 1 WHERE status = 'open'`)
 	s.sweep("payments.query")
-	require.True(t, s.platform.trades[second.No].State == payment.StateClosed, "nobody can pay this order again")
+	require.Equal(t, payment.StateClosed, s.platform.trades[second.No].State, "nobody can pay this order again")
 	require.Zero(t, s.number(`SELECT COUNT(*) FROM payments WHERE status IN ('creating', 'open')`))
 	s.sound()
 }
