@@ -22,6 +22,8 @@ type commandLine struct {
 	Serve     serveCmd     `cmd:"" help:"Run the shop."`
 	Demo      demoCmd      `cmd:"" help:"Fill an empty data directory with a demo shop."`
 	Sandbox   sandboxCmd   `cmd:"" help:"Run the payment simulator alone."`
+	Merchant  merchantCmd  `cmd:"" help:"Create, change and list merchants."`
+	Account   accountCmd   `cmd:"" help:"Store and list payment accounts."`
 	Import    importCmd    `cmd:"" help:"Import a catalogue or card keys from a file."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
@@ -97,6 +99,9 @@ func address(name string, value *string) error {
 const description = `Panshi (磐石): a shop that never loses a paid order.
 
   Try it:  panshi demo && panshi serve --sandbox 127.0.0.1:8090
+  For real: panshi merchant put --slug shop --name 我的小店
+            panshi account put wechatpay wechatpay.json
+            panshi serve
 
 Exit codes: 0 done, 1 findings or failure, 2 usage, 3 not permitted, 4 integrity violation.`
 

@@ -77,7 +77,7 @@ func (doctorCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 // key file and the database were proved to fit.
 func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if !hasShop(cfg) {
-		return []finding{ok("shop", "none yet; `panshi demo` makes one")}
+		return []finding{ok("shop", "none yet; `panshi merchant put` or `panshi demo` makes one")}
 	}
 	s, err := openShop(ctx, t, cfg, refuse)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 func main() {
 	t := &terminal{
-		out: os.Stdout, err: os.Stderr,
+		in: os.Stdin, out: os.Stdout, err: os.Stderr,
 		live: term.IsTerminal(int(os.Stderr.Fd())),
 	}
 	ctx := untilSignal(context.Background(), t)

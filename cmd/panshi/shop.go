@@ -20,6 +20,7 @@ const (
 // shop is the shop that a command works on, here or in another process.
 type shop struct {
 	adminsock.Operations
+	adminsock.Setup
 	close func() error
 }
 
@@ -50,19 +51,19 @@ func openShop(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone)
 func openOnce(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone) (*shop, error) {
 	client, err := adminsock.Dial(ctx, cfg.Data)
 	if err == nil {
-		return &shop{client, client.Close}, nil
+		return &shop{client, client, client.Close}, nil
 	}
 	if !errors.Is(err, adminsock.ErrNotRunning) {
 		return nil, err
 	}
 	if none == refuse && !hasShop(cfg) {
-		return nil, errs.Field("data", "no_shop", "there is no shop in "+cfg.Data+"; `panshi demo` makes one, or say where yours is")
+		return nil, errs.Field("data", "no_shop", "there is no shop in "+cfg.Data+"; `panshi merchant put` or `panshi demo` makes one, or say where yours is")
 	}
 	local, err := app.OpenLocal(ctx, cfg, t.log(slog.LevelWarn))
 	if err != nil {
 		return nil, err
 	}
-	return &shop{local, local.Close}, nil
+	return &shop{local, local, local.Close}, nil
 }
 
 // withShop does one thing to the shop that g names.

@@ -10,6 +10,7 @@ import (
 
 // terminal is where a command speaks to.
 type terminal struct {
+	in       io.Reader
 	out, err io.Writer
 	live     bool // err is a terminal: a person watches
 	json     bool // the result is JSON

@@ -19,6 +19,10 @@ func TestBadInput(t *testing.T) {
 	empty := writeFile(t, dir, "empty.txt", "")
 	broken := writeFile(t, dir, "broken.yaml", "http: [\n\tx")
 	unknown := writeFile(t, dir, "unknown.yaml", "shop:\n  order_ttll: 5m\n")
+	noKeys := writeFile(t, dir, "account.json", `{"mch_id":"1900000109","apiv3_key":"too-short-secret"}`)
+	noJSON := writeFile(t, dir, "nojson.json", `{"apiv3_key":"too-short-secret`)
+	other := writeFile(t, dir, "other.json", `{"secret_key":"x"}`)
+	big := writeFile(t, dir, "big.json", strings.Repeat(" ", 70_000))
 	pipe := filepath.Join(dir, "pipe")
 	require.NoError(t, syscall.Mkfifo(pipe, 0o600))
 	long := strings.Repeat("x", 5000)
@@ -115,6 +119,61 @@ func TestBadInput(t *testing.T) {
 		{"setup-link --merchant " + strings.Repeat("m", 41), "--merchant"},
 		{"setup-link --merchant a\nb", "--merchant"},
 
+		{"merchant", "put"},
+		{"merchant sell", "sell"},
+		{"merchant list x", "x"},
+		{"merchant list", "--data"},
+		{"merchant put", "--slug"},
+		{"merchant put --slug", "--slug"},
+		{"merchant put --slug=", "--slug"},
+		{"merchant put --slug Big", "--slug"},
+		{"merchant put --slug " + strings.Repeat("s", 41) + " --name x", "--slug"},
+		{"merchant put --slug a\nb --name x", "--slug"},
+		{"merchant put --slug a", "--data"},
+		{"merchant put --slug a --name=", "--name"},
+		{"merchant put --slug a --name a\xff", "--name"},
+		{"merchant put --slug a --name " + strings.Repeat("n", 121), "--name"},
+		{"merchant put --slug a --name x --name-en " + strings.Repeat("n", 121), "--name-en"},
+		{"merchant put --slug a --name x --host https://shop.example", "--host"},
+		{"merchant put --slug a --name x --host shop.example:443", "--host"},
+		{"merchant put --slug a --name x --host a..b", "--host"},
+		{"merchant put --slug a --name x --tagline a\x01b", "--tagline"},
+		{"merchant put --slug a --name x --tagline-en " + long, "--tagline-en"},
+		{"merchant put --slug a --name x --notice " + long, "--notice"},
+		{"merchant put --slug a --name x --notice-en " + long[:1001], "--notice-en"},
+		{"merchant put --slug a --name x --currency yuan", "--currency"},
+		{"merchant put --slug a --name x --currency cny", "--currency"},
+		{"merchant put --slug a --name x --currency=", "--currency"},
+		{"merchant put --slug a --name x --closed=maybe", "--closed"},
+		{"merchant put --slug a --name x --bogus", "--bogus"},
+		{"merchant put --slug a --name x y", "y"},
+
+		{"account", "put"},
+		{"account put", "wechatpay"},
+		{"account put paypal " + noKeys, "paypal"},
+		{"account list x", "x"},
+		{"account list", "--data"},
+		{"account put wechatpay", "<file>"},
+		{"account put wechatpay none.json", "FILE"},
+		{"account put wechatpay ∅", "FILE"},
+		{"account put wechatpay -", "FILE"},
+		{"account put wechatpay " + dir, "FILE"},
+		{"account put wechatpay " + empty, "FILE"},
+		{"account put wechatpay " + pipe, "FILE"},
+		{"account put wechatpay " + big, "FILE"},
+		{"account put wechatpay " + noJSON, "FILE"},
+		{"account put wechatpay " + other, "FILE"},
+		{"account put wechatpay " + noKeys, "app_id"},
+		{"account put wechatpay " + noKeys, "merchant_serial"},
+		{"account put wechatpay " + noKeys, "merchant_key_pem"},
+		{"account put wechatpay " + noKeys, "apiv3_key"},
+		{"account put wechatpay " + noKeys, "platform_keys"},
+		{"account put wechatpay " + noKeys + " --merchant=", "--merchant"},
+		{"account put wechatpay " + noKeys + " --name=", "--name"},
+		{"account put wechatpay " + noKeys + " --name-en " + strings.Repeat("n", 121), "--name-en"},
+		{"account put wechatpay " + noKeys + " --off=maybe", "--off"},
+		{"account put wechatpay " + noKeys + " --bogus", "--bogus"},
+
 		{"import catalog", "<file>"},
 		{"import catalog none.csv", "FILE"},
 		{"import catalog " + dir, "FILE"},
@@ -157,6 +216,7 @@ func TestBadInput(t *testing.T) {
 			require.Equal(t, exitUsage, got.code, "%+v", got)
 			requireOneLine(t, got)
 			require.Contains(t, got.errOut, c.name)
+			require.NotContains(t, got.errOut, "too-short-secret")
 			entries, err := os.ReadDir(home)
 			require.NoError(t, err)
 			require.Empty(t, entries, "nothing was made")
@@ -183,7 +243,10 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, asked, bare, "no command is a question")
 	require.Equal(t, exitDone, bare.code)
 	require.Empty(t, bare.errOut)
-	for _, command := range []string{"serve", "demo", "sandbox", "import catalog", "import cards", "check", "doctor", "setup-link", "version"} {
+	for _, command := range []string{
+		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "doctor", "setup-link",
+		"merchant put", "merchant list", "account put wechatpay", "account list", "version",
+	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
 		require.Equal(t, exitDone, got.code, command)

@@ -20,21 +20,21 @@ import (
 
 const (
 	// maxHeader bounds what a request says beside its file.
-	maxHeader = 16 << 10
+	maxHeader = 32 << 10
 	// grace is how long operations under way may take to notice the end.
 	grace = 10 * time.Second
 )
 
-// Serve answers on DIR/admin.sock by ops until ctx ends. Then it cancels the
+// Serve answers on DIR/admin.sock by ops and setup until ctx ends. Then it cancels the
 // operations under way, waits for them and removes the socket. The caller
 // holds the lock of the data directory. It gives nil for an orderly end,
 // ErrRunning if another process answers there.
-func Serve(ctx context.Context, dir string, ops Operations, log *slog.Logger) error {
+func Serve(ctx context.Context, dir string, ops Operations, setup Setup, log *slog.Logger) error {
 	ln, err := listen(ctx, dir)
 	if err != nil {
 		return err
 	}
-	s := &server{ops: ops, log: log, peer: peerUID}
+	s := &server{ops: ops, setup: setup, log: log, peer: peerUID}
 	err = s.serve(ctx, ln)
 	if rmErr := os.Remove(filepath.Join(dir, socketName)); rmErr != nil && !errors.Is(rmErr, os.ErrNotExist) {
 		err = errors.Join(err, rmErr)
@@ -42,11 +42,12 @@ func Serve(ctx context.Context, dir string, ops Operations, log *slog.Logger) er
 	return err
 }
 
-// server turns requests into calls of ops. It does not change.
+// server turns requests into calls of ops and setup. It does not change.
 type server struct {
-	ops  Operations
-	log  *slog.Logger
-	peer peerFunc
+	ops   Operations
+	setup Setup
+	log   *slog.Logger
+	peer  peerFunc
 }
 
 // strangerKey marks the context of a connection whose peer may not ask.
@@ -97,6 +98,8 @@ func (s *server) handler() http.Handler {
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/demo": s.demo,
 		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status,
+		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
+		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
 	} {
 		mux.Handle(pattern, s.answer(do))
 	}

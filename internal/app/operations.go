@@ -18,7 +18,10 @@ import (
 )
 
 // A Shop is what commands work on, here or through the socket.
-var _ adminsock.Operations = (*Shop)(nil)
+var (
+	_ adminsock.Operations = (*Shop)(nil)
+	_ adminsock.Setup      = (*Shop)(nil)
+)
 
 // asCommand notes in ctx that a command acts.
 func asCommand(ctx context.Context, name string) context.Context {
@@ -96,16 +99,28 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 }
 
 // merchantOf finds a merchant by slug, the default one for "".
-func (s *Shop) merchantOf(ctx context.Context, slug string) (merchant.Merchant, error) {
-	all, err := s.merchants.All(ctx)
+func (s *Shop) merchantOf(ctx context.Context, slug string) (m merchant.Merchant, err error) {
+	err = s.db.View(ctx, func(tx *db.Tx) error {
+		m, err = merchantTx(tx, slug)
+		return err
+	})
+	return m, err
+}
+
+// merchantTx reads past the directory of merchants in memory: what the command
+// before this one made is found.
+func merchantTx(tx *db.Tx, slug string) (merchant.Merchant, error) {
+	all, err := merchant.AllTx(tx)
 	if err != nil {
 		return merchant.Merchant{}, err
 	}
 	if len(all) == 0 {
 		return merchant.Merchant{}, errNoShop
 	}
-	if slug == "" {
-		return all[0], nil
+	for _, m := range all {
+		if slug == "" || m.Slug == slug {
+			return m, nil
+		}
 	}
-	return s.merchants.BySlug(ctx, slug)
+	return merchant.Merchant{}, merchant.ErrNotFound
 }

@@ -67,7 +67,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		back.Go(func() { runner.Run(behind) })
 	}
 	back.Go(func() {
-		if err := adminsock.Serve(behind, s.cfg.Data, s, s.log); err != nil && behind.Err() == nil {
+		if err := adminsock.Serve(behind, s.cfg.Data, s, s, s.log); err != nil && behind.Err() == nil {
 			cancel(err)
 		}
 	})

@@ -129,4 +129,4 @@ func Columns() []dataclass.Table {
 }
 
 // errNoShop says that a command needs a merchant and there is none.
-var errNoShop = errs.New(errs.NotFound, "no_merchant", "there is no shop in this data directory yet; `panshi demo` makes one")
+var errNoShop = errs.New(errs.NotFound, "no_merchant", "there is no shop in this data directory yet; `panshi merchant put` or `panshi demo` makes one")

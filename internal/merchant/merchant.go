@@ -1,6 +1,8 @@
 package merchant
 
 import (
+	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,17 +29,57 @@ type Merchant struct {
 // ErrNotFound says that no merchant fits.
 var ErrNotFound = errs.New(errs.NotFound, "merchant_not_found", "there is no such shop")
 
-// validate reports the first field that cannot be stored.
-func (m Merchant) validate() error {
-	switch {
-	case !validSlug(m.Slug):
-		return errs.Field("slug", "invalid_slug", "a slug is 1 to 40 of a-z, 0-9 and '-'")
-	case m.Name == "" || len(m.Name) > 120:
-		return errs.Field("name", "out_of_range", "a name has 1 to 120 bytes")
-	case len(m.Currency) != 3:
-		return errs.Field("currency", "invalid_currency", "a currency is three letters, such as CNY")
+// Most bytes of the texts of a shop.
+const (
+	nameBytes    = 120
+	taglineBytes = 300
+	noticeBytes  = 1000
+)
+
+// Validate reports every field that cannot be stored: errs.Error joined, each
+// with the name of its column.
+func (m Merchant) Validate() error {
+	var wrong []error
+	if !validSlug(m.Slug) {
+		wrong = append(wrong, errs.Field("slug", "invalid_slug", "a slug is 1 to 40 of a-z, 0-9 and '-'"))
 	}
-	return nil
+	if m.Name == "" || len(m.Name) > nameBytes {
+		wrong = append(wrong, errs.Field("name", "out_of_range", "a name has 1 to 120 bytes"))
+	}
+	if !validHost(m.Host) {
+		wrong = append(wrong, errs.Field("host", "invalid_host", "a host name is like shop.example.com, without scheme, port or path"))
+	}
+	if len(m.Currency) != 3 || strings.Trim(string(m.Currency), "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		wrong = append(wrong, errs.Field("currency", "invalid_currency", "a currency is three capital letters, such as CNY"))
+	}
+	for _, text := range []struct {
+		field, value string
+		most         int
+	}{
+		{"name_en", m.NameEN, nameBytes},
+		{"tagline", m.Tagline, taglineBytes},
+		{"tagline_en", m.TaglineEN, taglineBytes},
+		{"notice", m.Notice, noticeBytes},
+		{"notice_en", m.NoticeEN, noticeBytes},
+	} {
+		if len(text.value) > text.most {
+			wrong = append(wrong, errs.Field(text.field, "too_long", "has more than "+strconv.Itoa(text.most)+" bytes"))
+		}
+	}
+	return errors.Join(wrong...)
+}
+
+// validHost accepts "" for none, and names as a browser sends them.
+func validHost(s string) bool {
+	if s == "" {
+		return true
+	}
+	for label := range strings.SplitSeq(strings.ToLower(s), ".") {
+		if label == "" || len(label) > 63 || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return len(s) <= 253
 }
 
 func validSlug(s string) bool {

@@ -37,7 +37,7 @@ func statusText(open bool) string {
 // it with its id.
 func PutTx(tx *db.Tx, m Merchant) (Merchant, error) {
 	m.Host = strings.ToLower(m.Host)
-	if err := m.validate(); err != nil {
+	if err := m.Validate(); err != nil {
 		return Merchant{}, err
 	}
 	if err := checkHostTx(tx, m); err != nil {

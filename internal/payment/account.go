@@ -109,25 +109,31 @@ func (a *Accounts) build(acc Account, sealed []byte) (Provider, error) {
 // merchant, provider, method and external reference is replaced. The factory
 // must accept the configuration.
 func (a *Accounts) Put(ctx context.Context, acc Account, config []byte) (Account, error) {
+	err := a.db.Update(ctx, func(tx *db.Tx) (err error) {
+		acc, err = a.PutTx(tx, acc, config)
+		return err
+	})
+	return acc, err
+}
+
+// PutTx is Put in the caller's transaction.
+func (a *Accounts) PutTx(tx *db.Tx, acc Account, config []byte) (Account, error) {
 	factory, ok := a.factories[acc.Provider]
 	if !ok {
 		return Account{}, errs.Field("provider", "provider_unknown", "no code speaks to this payment platform")
 	}
-	if _, err := factory(config); err != nil {
+	_, err := factory(config)
+	if err != nil {
 		return Account{}, err
 	}
-	err := a.db.Update(ctx, func(tx *db.Tx) (err error) {
-		acc.ID, acc.Version, err = accountKeyTx(tx, acc)
-		if err != nil {
-			return err
-		}
-		sealed, err := a.vault.Seal(vault.Payment, configCell(acc.ID), config)
-		if err != nil {
-			return err
-		}
-		return putAccountTx(tx, acc, sealed)
-	})
-	return acc, err
+	if acc.ID, acc.Version, err = accountKeyTx(tx, acc); err != nil {
+		return Account{}, err
+	}
+	sealed, err := a.vault.Seal(vault.Payment, configCell(acc.ID), config)
+	if err != nil {
+		return Account{}, err
+	}
+	return acc, putAccountTx(tx, acc, sealed)
 }
 
 // CloseSandbox takes every simulator's account out of sale: a shop that runs

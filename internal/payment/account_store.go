@@ -20,6 +20,12 @@ func scanAccount(rows db.Rows) (Account, error) {
 	return a, err
 }
 
+// AccountsTx returns all accounts of a merchant, those that are off too.
+func AccountsTx(tx *db.Tx, merchantID id.ID) ([]Account, error) {
+	return db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts
+		WHERE merchant_id = $1 ORDER BY position, id`, merchantID)
+}
+
 func accountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
 	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts WHERE id = $1`, accountID)
 	if err != nil {
