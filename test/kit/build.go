@@ -104,7 +104,9 @@ func (w *workshop) fill() (string, error) {
 		return "", err
 	}
 	data := filepath.Join(dir, shopDir)
-	if out, err := exec.Command(path, "demo", "--data", data).CombinedOutput(); err != nil {
+	filling := exec.Command(path, "demo", "--data", data)
+	filling.Env = cleanEnv(nil)
+	if out, err := filling.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("panshi demo: %w\n%s", err, out)
 	}
 	return dir, w.introduce(path, dir, data)

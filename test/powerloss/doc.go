@@ -1,0 +1,8 @@
+// Package powerloss runs the real shop on a disk that loses power (package
+// disk), fails to sync, or is full, and looks whether what the shop
+// acknowledged is there afterwards. The payment platform runs elsewhere and
+// never loses anything.
+//
+// PANSHI_TORTURE=long runs 1,000 power losses, PANSHI_SEED=n repeats a run's
+// dice.
+package powerloss
