@@ -272,9 +272,13 @@ func productOf(p catalog.Product, lang i18n.Lang) productData {
 }
 
 // maxQuantity is the most that the quantity field accepts: the product's own
-// limits, and no more than the fullest of its SKUs has.
+// limits, what one order may have of its kind, and no more than the fullest of
+// its SKUs has.
 func maxQuantity(p catalog.Product) int {
 	most := order.MaxQuantity
+	if p.Kind == catalog.Card {
+		most = order.MaxCards
+	}
 	for _, limit := range []int{p.PerOrderLimit, p.PerContactLimit} {
 		if limit > 0 {
 			most = min(most, limit)
