@@ -34,6 +34,8 @@ if [ "${#missing[@]}" -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get -o DPkg::Lock::Timeout=300 update -qq
   apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" </dev/null
+  # Debian starts a server of its own when it installs PostgreSQL; the tests start theirs.
+  case " ${missing[*]} " in *" postgresql-15 "*) pg_ctlcluster 15 main stop >/dev/null 2>&1 || true ;; esac
 fi
 
 # npm ci starts from nothing each time, so it runs only when the lock file differs from what it last installed.
