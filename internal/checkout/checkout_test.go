@@ -1,6 +1,7 @@
 package checkout_test
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -35,13 +36,14 @@ func TestBuyACard(t *testing.T) {
 	report := s.platform.pay(pay.No)
 	var wg sync.WaitGroup
 	outcomes := make([]checkout.Outcome, 16)
+	failures := make([]error, len(outcomes))
 	for i := range outcomes {
 		wg.Go(func() {
-			outcomes[i], err = s.svc.Settle(t.Context(), s.account, report, "callback")
+			outcomes[i], failures[i] = s.svc.Settle(t.Context(), s.account, report, "callback")
 		})
 	}
 	wg.Wait()
-	require.NoError(t, err)
+	require.NoError(t, errors.Join(failures...))
 	settled := 0
 	for _, o := range outcomes {
 		if o == checkout.Settled {
