@@ -14,8 +14,13 @@ import (
 	"panshi/internal/db/sqlite"
 )
 
-// hasShop tells whether a shop was ever opened in cfg.Data.
+// hasShop tells whether a shop was ever opened in cfg.Data. One whose database
+// is on a server has its keys there.
 func hasShop(cfg app.Config) bool {
+	if cfg.DB.URL != "" {
+		_, err := os.Stat(cfg.Vault.Dir)
+		return err == nil
+	}
 	_, err := os.Stat(filepath.Join(cfg.Data, sqlite.FileName))
 	return err == nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/checkout"
+	"panshi/internal/db/postgres"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/vault"
@@ -53,8 +54,24 @@ type SandboxConfig struct {
 
 // DBConfig is what may be set of the database.
 type DBConfig struct {
-	ReadConns int `json:"read_conns"` // online readers; 0: the default
+	URL       Secret `json:"url"`        // of a PostgreSQL server; empty: SQLite in the data directory
+	MaxConns  int    `json:"max_conns"`  // PostgreSQL: connections for online work; 0: the default
+	ReadConns int    `json:"read_conns"` // SQLite: online readers; 0: the default
 }
+
+// Secret is a setting that no log and no error shows.
+type Secret string
+
+// String and GoString hide the value.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString hides the value from %#v.
+func (s Secret) GoString() string { return s.String() }
 
 // Flags are what the command line says about configuration.
 type Flags struct {
@@ -178,18 +195,34 @@ func (c Config) Validate() error {
 	if c.Roles != "all" {
 		faults = append(faults, errs.Field("roles", "invalid_value", "on SQLite one process has all roles: use --roles all"))
 	}
+	faults = append(faults, c.DB.validate())
 	if c.Worker != "on" && c.Worker != "off" {
 		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
 	}
 	if c.Sandbox.Addr != "" && c.Sandbox.URL != "" {
 		faults = append(faults, errs.Field("sandbox.url", "invalid_value", "set sandbox.addr or sandbox.url, not both"))
 	}
-	if c.DB.ReadConns < 0 || c.DB.ReadConns > 256 {
-		faults = append(faults, errs.Field("db.read_conns", "out_of_range", "0 (the default) to 256"))
-	}
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
 		c.Shop.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
+	return errors.Join(faults...)
+}
+
+func (c DBConfig) validate() error {
+	var faults []error
+	if c.ReadConns < 0 || c.ReadConns > 256 {
+		faults = append(faults, errs.Field("db.read_conns", "out_of_range", "0 (the default) to 256"))
+	}
+	if c.MaxConns < 0 || c.MaxConns > 1000 {
+		faults = append(faults, errs.Field("db.max_conns", "out_of_range", "0 (the default) to 1000"))
+	}
+	if c.URL == "" {
+		return errors.Join(faults...)
+	}
+	if err := (postgres.Config{URL: string(c.URL)}).Validate(); err != nil {
+		faults = append(faults, errs.Field("db.url", "invalid_value",
+			"is not the address of a PostgreSQL database such as postgres://user:password@host:5432/name"))
+	}
 	return errors.Join(faults...)
 }
 
@@ -221,9 +254,3 @@ func optionalURL(key, value string) error {
 	}
 	return absoluteURL(key, value)
 }
-
-// holder names this process among those that share a database. On SQLite the
-// lock on the data directory leaves only one, so the name is always the same: a
-// shop that was killed takes its leases back at once, where another name would
-// keep every sweep waiting until they run out.
-func holder() string { return "all" }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,5 +65,24 @@ func TestTheSimulatorLiesBesideTheData(t *testing.T) {
 	t.Chdir(dir)
 	for _, data := range []string{".", dir, dir + "/", "./", "../shop"} {
 		require.Equal(t, dir+".sandbox", app.SandboxState(data), data)
+	}
+}
+
+// The URL of a database may hold its password: no print of the configuration
+// and no complaint about it shows that.
+func TestTheDatabaseURLIsNeverShown(t *testing.T) {
+	load := func(url string) (app.Config, error) {
+		return app.Load(app.Flags{Data: "x", Set: []string{"db.url=" + url}})
+	}
+	cfg, err := load("postgres://shop:hunter2@db.example:5432/shop")
+	require.NoError(t, err)
+	require.Equal(t, "postgres://shop:hunter2@db.example:5432/shop", string(cfg.DB.URL))
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s"} {
+		require.NotContains(t, fmt.Sprintf(verb, cfg), "hunter2", verb)
+	}
+	for _, url := range []string{"ftp://shop:hunter2@db.example", "postgres://shop:hunter2@db.example:port/shop"} {
+		_, err = load(url)
+		require.ErrorContains(t, err, "db.url")
+		require.NotContains(t, err.Error(), "hunter2")
 	}
 }

@@ -54,9 +54,9 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
 	}
 	gauge("panshi_requests_in_flight", "Requests under way on all listeners.", func() float64 { return float64(guarded()) })
-	gauge("panshi_db_queue", "Transactions that wait for the writer.", func() float64 { return float64(s.db.Stats().Queue) })
-	gauge("panshi_db_batches_total", "Commits since the start.", func() float64 { return float64(s.db.Stats().Batches) })
-	gauge("panshi_db_closures_total", "Transactions run since the start.", func() float64 { return float64(s.db.Stats().Closures) })
+	for _, g := range s.db.gauges {
+		gauge(g.name, g.help, g.read)
+	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return web.Route{

@@ -86,11 +86,10 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, urlOf(s.cfg.Console), s.sandbox.url
 	}
 	err := s.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
-		var version string
-		if err := tx.Get([]any{&version}, `SELECT sqlite_version()`); err != nil {
+		var err error
+		if status.Engine, err = s.db.version(tx); err != nil {
 			return err
 		}
-		status.Engine = "SQLite " + version
 		told, err := payment.ToldTx(tx, tx.Now().Add(-24*time.Hour))
 		status.ByCallback, status.ByQuery, status.Holds = told.ByCallback, told.ByQuery, told.OpenHolds
 		return err

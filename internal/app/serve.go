@@ -63,7 +63,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if s.cfg.Worker == "on" {
-		runner := jobs.NewRunner(s.db, holder(), s.checkout.Handlers(), s.checkout.Sweeps(), clock.System{}, s.log)
+		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), s.checkout.Sweeps(), clock.System{}, s.log)
 		back.Go(func() { runner.Run(behind) })
 	}
 	back.Go(func() {

@@ -14,7 +14,6 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/dataclass"
 	"panshi/internal/db"
-	"panshi/internal/db/sqlite"
 	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
@@ -35,7 +34,7 @@ type Shop struct {
 	cfg       Config
 	log       *slog.Logger
 	lock      *db.DirLock
-	db        *sqlite.DB
+	db        *database
 	vault     *vault.Vault
 	merchants *merchant.Service
 	catalog   *catalog.Service
@@ -57,7 +56,7 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 	if err != nil {
 		return nil, err
 	}
-	d, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data, Logger: log, ReadConns: cfg.DB.ReadConns})
+	d, err := openDatabase(ctx, cfg, log)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}

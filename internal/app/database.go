@@ -1,0 +1,95 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+
+	"panshi/internal/db"
+	"panshi/internal/db/postgres"
+	"panshi/internal/db/sqlite"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+)
+
+// database is the engine that a shop was opened with, and what only the
+// engine itself can tell.
+type database struct {
+	db.DB
+	close  func() error
+	name   string  // "SQLite", "PostgreSQL"
+	gauges []gauge // for metrics
+}
+
+// gauge is a number that monitoring may read at any time.
+type gauge struct {
+	name, help string
+	read       func() float64
+}
+
+// openDatabase opens the engine that cfg names: PostgreSQL if db.url is set,
+// else the file in the data directory.
+func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
+	if cfg.DB.URL != "" {
+		return openPostgres(ctx, cfg, log)
+	}
+	d, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data, Logger: log, ReadConns: cfg.DB.ReadConns})
+	if err != nil {
+		return nil, err
+	}
+	return &database{DB: d, close: d.Close, name: "SQLite", gauges: []gauge{
+		{"panshi_db_queue", "Transactions that wait for the writer.", func() float64 { return float64(d.Stats().Queue) }},
+		{"panshi_db_batches_total", "Commits since the start.", func() float64 { return float64(d.Stats().Batches) }},
+		{"panshi_db_closures_total", "Transactions run since the start.", func() float64 { return float64(d.Stats().Closures) }},
+	}}, nil
+}
+
+func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
+	d, err := postgres.Open(ctx, postgres.Config{URL: string(cfg.DB.URL), Logger: log, MaxConns: cfg.DB.MaxConns})
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	return &database{DB: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
+		{"panshi_db_connections", "Connections to the database server.", func() float64 { return float64(d.Stats().Conns) }},
+		{"panshi_db_connections_busy", "Connections at work.", func() float64 { return float64(d.Stats().Busy) }},
+		{"panshi_db_commits_total", "Transactions committed since the start.", func() float64 { return float64(d.Stats().Commits) }},
+		{"panshi_db_retries_total", "Transactions run again since the start.", func() float64 { return float64(d.Stats().Retries) }},
+	}}, nil
+}
+
+// unreachable gives an error of the server a code, if the engine gave none.
+func unreachable(err error) error {
+	var e *errs.Error
+	if errors.As(err, &e) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	wrapped := errs.Wrap(err, errs.Unavailable, "database_unreachable", "the database server of db.url cannot be used")
+	wrapped.Field = "db.url"
+	return wrapped
+}
+
+// Close ends the engine.
+func (d *database) Close() error { return d.close() }
+
+// version reads the engine's name and version.
+func (d *database) version(tx *db.Tx) (string, error) {
+	query := `SELECT sqlite_version()`
+	if tx.Engine() == db.Postgres {
+		query = `SELECT current_setting('server_version')`
+	}
+	var version string
+	err := tx.Get([]any{&version}, query)
+	return d.name + " " + version, err
+}
+
+// holder names this process among those that share a database. On SQLite the
+// lock on the data directory leaves only one, so the name is always the same: a
+// shop that was killed takes its leases back at once, where another name would
+// keep every sweep waiting until they run out. On a server each start has a
+// name of its own, because the process before may still be at work.
+func (c Config) holder() string {
+	if c.DB.URL == "" {
+		return "all"
+	}
+	return id.New().String()
+}
