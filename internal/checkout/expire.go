@@ -109,6 +109,9 @@ func (s *Service) settlePaid(ctx context.Context, account payment.Account, r pay
 
 // closeOrderTx closes an order that is still pending, with its payments.
 func closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
+	if err := order.LockTx(tx, stale.ID); err != nil {
+		return err
+	}
 	o, err := order.ByIDTx(tx, stale.MerchantID, stale.ID)
 	if err != nil || o.Status != order.Pending {
 		return err

@@ -35,6 +35,9 @@ func (s *Service) ResolveHold(ctx context.Context, merchantID, holdID id.ID, act
 		if err != nil {
 			return err
 		}
+		if err := order.LockTx(tx, h.OrderID); err != nil {
+			return err
+		}
 		if err := payment.ResolveTx(tx, h, action+": "+note); err != nil {
 			return err
 		}

@@ -82,6 +82,10 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if err != nil {
 			return err
 		}
+		o, err = lockOrderTx(tx, o)
+		if err != nil {
+			return err
+		}
 		if o.Status == order.Held {
 			return errOnHold
 		}
