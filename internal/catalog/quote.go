@@ -7,78 +7,77 @@ import (
 	"panshi/internal/stock"
 )
 
-const quoteColumns = `k.id, k.merchant_id, p.id, p.kind, p.title, p.title_en, k.title, k.title_en, k.price, k.currency,
-	CASE WHEN p.status = 'on' AND k.status = 'on' THEN 1 ELSE 0 END,
-	CASE WHEN m.status = 'open' THEN 1 ELSE 0 END,
-	s.mode, s.available, p.per_order_limit, p.per_contact_limit`
+// The columns that an order needs of a SKU; the titles in the language that a
+// parameter or a column names come before them.
+const quoteColumns = `k.price, k.currency,
+	CASE WHEN p.status = 'on' AND k.status = 'on' THEN 1 ELSE 0 END, CASE WHEN m.status = 'open' THEN 1 ELSE 0 END,
+	s.mode, s.available, p.id, p.kind, p.per_order_limit, p.per_contact_limit`
 
-const quoteJoins = `JOIN products p ON p.id = k.product_id JOIN stock s ON s.sku_id = k.id
+const quoteTables = `JOIN products p ON p.id = k.product_id JOIN stock s ON s.sku_id = k.id
 	JOIN merchants m ON m.id = k.merchant_id`
 
-// quoted is a quote with its titles in all languages.
-type quoted struct {
-	Quote
-	merchantID          id.ID
-	titleEN, sku, skuEN string
-}
-
-func scanQuote(rows db.Rows) (quoted, error) {
-	var q quoted
-	var kind, currency, mode string
+// scanQuote reads quoteColumns behind what more holds.
+func scanQuote(rows db.Rows, more ...any) (Quote, error) {
+	var q Quote
+	var kind, currency, mode, variant string
 	var onSale, open int64
-	err := rows.Scan(&q.SKUID, &q.merchantID, &q.ProductID, &kind, &q.Title, &q.titleEN, &q.sku, &q.skuEN,
-		&q.Price.Minor, &currency, &onSale, &open, &mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit)
+	err := rows.Scan(append(more, &q.Title, &variant, &q.Price.Minor, &currency, &onSale, &open,
+		&mode, &q.Available, &q.ProductID, &kind, &q.PerOrderLimit, &q.PerContactLimit)...)
 	q.Kind, q.Price.Currency, q.OnSale, q.Mode = Kind(kind), money.Currency(currency), onSale == 1, stock.Mode(mode)
 	q.ShopOpen = open == 1
-	return q, err
-}
-
-// in gives the quote as a buyer reads it.
-func (q quoted) in(lang string) Quote {
-	quote := q.Quote
-	quote.Title = pick(lang, q.Title, q.titleEN)
-	if v := pick(lang, q.sku, q.skuEN); v != "" {
-		quote.Title += " · " + v
+	if variant != "" {
+		q.Title += " · " + variant
 	}
-	return quote
+	return q, err
 }
 
 // QuoteTx reads what an order needs of one SKU, with its title in a language.
 func QuoteTx(tx *db.Tx, merchantID, skuID id.ID, lang string) (Quote, error) {
-	found, err := db.Collect(tx, scanQuote, `SELECT `+quoteColumns+` FROM skus k `+quoteJoins+`
-		WHERE k.id = $1 AND k.merchant_id = $2`, skuID, merchantID)
+	found, err := db.Collect(tx, func(rows db.Rows) (Quote, error) { return scanQuote(rows) },
+		`SELECT CASE WHEN $1 = 'en' AND p.title_en <> '' THEN p.title_en ELSE p.title END,
+		CASE WHEN $2 = 'en' AND k.title_en <> '' THEN k.title_en ELSE k.title END, `+quoteColumns+`
+		FROM skus k `+quoteTables+` WHERE k.id = $3 AND k.merchant_id = $4`, lang, lang, skuID, merchantID)
 	if err != nil {
 		return Quote{}, err
 	}
 	if len(found) == 0 {
 		return Quote{}, ErrSKUNotFound
 	}
-	return found[0].in(lang), nil
+	found[0].SKUID = skuID
+	return found[0], nil
 }
 
-// Quotes are what QuotesTx read.
-type Quotes map[quotedBy]quoted
+// Wanted is a SKU of a merchant, and the language of its title.
+type Wanted struct {
+	MerchantID id.ID
+	SKUID      id.ID
+	Lang       string
+}
 
-type quotedBy struct{ merchant, sku id.ID }
-
-// QuotesTx reads the quotes of many SKUs, each of the merchant at the same
-// place, with one query. It is for PostgreSQL.
-func QuotesTx(tx *db.Tx, merchants, skus []id.ID) (Quotes, error) {
-	found, err := db.Collect(tx, scanQuote, `SELECT `+quoteColumns+`
-		FROM (SELECT DISTINCT merchant_id, sku_id FROM UNNEST($1::BYTEA[], $2::BYTEA[]) AS u(merchant_id, sku_id)) w
-		JOIN skus k ON k.id = w.sku_id AND k.merchant_id = w.merchant_id `+quoteJoins, merchants, skus)
-	quotes := make(Quotes, len(found))
-	for _, q := range found {
-		quotes[quotedBy{q.merchantID, q.SKUID}] = q
+// QuotesTx reads the quotes of many SKUs with one query. Those that there are
+// not are not in the answer. It is for PostgreSQL.
+func QuotesTx(tx *db.Tx, wanted []Wanted) (map[Wanted]Quote, error) {
+	quotes := make(map[Wanted]Quote, len(wanted))
+	var merchants, skus []id.ID
+	var langs []string
+	for _, w := range wanted {
+		if _, twice := quotes[w]; !twice {
+			quotes[w] = Quote{}
+			merchants, skus, langs = append(merchants, w.MerchantID), append(skus, w.SKUID), append(langs, w.Lang)
+		}
 	}
+	clear(quotes)
+	_, err := db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
+		var w Wanted
+		q, err := scanQuote(rows, &w.SKUID, &w.MerchantID, &w.Lang)
+		q.SKUID = w.SKUID
+		quotes[w] = q
+		return none, err
+	}, `SELECT w.sku_id, w.merchant_id, w.lang,
+		CASE WHEN w.lang = 'en' AND p.title_en <> '' THEN p.title_en ELSE p.title END,
+		CASE WHEN w.lang = 'en' AND k.title_en <> '' THEN k.title_en ELSE k.title END, `+quoteColumns+`
+		FROM UNNEST($1::BYTEA[], $2::BYTEA[], $3::TEXT[]) AS w(sku_id, merchant_id, lang)
+		JOIN skus k ON k.id = w.sku_id AND k.merchant_id = w.merchant_id `+quoteTables,
+		skus, merchants, langs)
 	return quotes, err
-}
-
-// Of gives the quote of one of the SKUs, as QuoteTx does.
-func (q Quotes) Of(merchantID, skuID id.ID, lang string) (Quote, error) {
-	found, ok := q[quotedBy{merchantID, skuID}]
-	if !ok {
-		return Quote{}, ErrSKUNotFound
-	}
-	return found.in(lang), nil
 }

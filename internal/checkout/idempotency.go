@@ -54,12 +54,16 @@ func checkKey(key string) error {
 // the earlier subject and fresh = false; if for another
 // request, errKeyReused.
 func (k idempotency) claimTx(tx *db.Tx, subject id.ID) (owner id.ID, fresh bool, err error) {
-	inserted, err := tx.Exec(`INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key)
-		DO UPDATE SET body_digest = excluded.body_digest, subject_id = excluded.subject_id, expires_at = excluded.expires_at
-		WHERE idempotency_keys.expires_at <= $7`,
-		k.merchantID, k.scope, k.key, k.digest, subject, db.Millis(tx.Now().Add(keyLife)), db.Millis(tx.Now()))
-	if err != nil || inserted == 1 {
+	until := db.Millis(tx.Now().Add(keyLife))
+	taken, err := tx.Exec(`INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key) DO NOTHING`,
+		k.merchantID, k.scope, k.key, k.digest, subject, until)
+	if err == nil && taken == 0 {
+		taken, err = tx.Exec(`UPDATE idempotency_keys SET body_digest = $1, subject_id = $2, expires_at = $3
+			WHERE merchant_id = $4 AND scope = $5 AND key = $6 AND expires_at <= $7`,
+			k.digest, subject, until, k.merchantID, k.scope, k.key, db.Millis(tx.Now()))
+	}
+	if err != nil || taken == 1 {
 		return subject, true, err
 	}
 	owner, _, err = k.findTx(tx)

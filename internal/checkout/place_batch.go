@@ -26,7 +26,7 @@ type placeBatch struct {
 	tx       *db.Tx
 	items    []placing
 	results  []placeResult
-	quotes   catalog.Quotes
+	quotes   map[catalog.Wanted]catalog.Quote
 	taken    map[shelf]int64   // of what the quotes tell, by the items before
 	unpaid   map[contact]int   // pending orders, with those of the items before
 	cards    map[id.ID][]id.ID // locked for this batch, by SKU
@@ -76,13 +76,13 @@ func (b *placeBatch) readContacts() error {
 }
 
 func (b *placeBatch) readShelf() (err error) {
-	var merchants, skus []id.ID
+	var wanted []catalog.Wanted
 	for _, p := range b.items {
 		for _, l := range p.Lines {
-			merchants, skus = append(merchants, p.MerchantID), append(skus, l.SKUID)
+			wanted = append(wanted, catalog.Wanted{MerchantID: p.MerchantID, SKUID: l.SKUID, Lang: p.Lang})
 		}
 	}
-	b.quotes, err = catalog.QuotesTx(b.tx, merchants, skus)
+	b.quotes, err = catalog.QuotesTx(b.tx, wanted)
 	return err
 }
 
@@ -160,9 +160,12 @@ func (b *placeBatch) judgeOne(i int) error {
 // quote gives what the shelf has after the items before.
 func (b *placeBatch) quote(p placing) quoter {
 	return func(l PlaceLine) (catalog.Quote, error) {
-		q, err := b.quotes.Of(p.MerchantID, l.SKUID, p.Lang)
+		q, found := b.quotes[catalog.Wanted{MerchantID: p.MerchantID, SKUID: l.SKUID, Lang: p.Lang}]
+		if !found {
+			return q, catalog.ErrSKUNotFound
+		}
 		q.Available -= b.taken[shelf{p.MerchantID, l.SKUID}]
-		return q, err
+		return q, nil
 	}
 }
 

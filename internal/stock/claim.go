@@ -12,9 +12,12 @@ import (
 // of (sku_id, id) follows the index; by id alone PostgreSQL would walk the
 // primary key past every sold card. Where writers run side by side, cards that
 // another order is just taking are passed over; SQLite has one writer.
-func claimCards(engine db.Engine) string {
-	if engine == db.Postgres {
+func claimCards(engine db.Engine, quantity int) string {
+	switch {
+	case engine == db.Postgres:
 		return claimCardsPostgres
+	case quantity == 1:
+		return claimCardSQLite
 	}
 	return claimCardsSQLite
 }
@@ -27,6 +30,12 @@ const claimCardsSQLite = `UPDATE cards SET status = 'held', order_id = $1 WHERE 
 	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
 	 ORDER BY sku_id, id LIMIT $4)`
 
+// claimCardSQLite is the same for one card, which most orders want: a list
+// makes SQLite keep a table of it and a journal for the statement, an id does not.
+const claimCardSQLite = `UPDATE cards SET status = 'held', order_id = $1 WHERE id =
+	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
+	 ORDER BY sku_id, id LIMIT $4)`
+
 // HoldTx reserves the items of an order, for card SKUs the very cards. If one
 // claim cannot be met it returns ErrSoldOut or ErrCardsBusy, and the caller
 // rolls back.
@@ -35,7 +44,7 @@ func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 		if c.Mode != Cards {
 			continue
 		}
-		got, err := tx.Exec(claimCards(tx.Engine()), orderID, c.SKUID, merchantID, c.Quantity)
+		got, err := tx.Exec(claimCards(tx.Engine(), c.Quantity), orderID, c.SKUID, merchantID, c.Quantity)
 		if err != nil {
 			return err
 		}

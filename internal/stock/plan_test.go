@@ -18,10 +18,10 @@ func TestClaimsFollowTheShelf(t *testing.T) {
 	d := dbtest.Postgres(t)
 	merchant, product := id.New(), id.New()
 	skus := []id.ID{id.New(), id.New()}
-	require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error { return fill(tx, merchant, product, skus) }))
+	require.NoError(t, d.Update(db.WithLong(t.Context()), func(tx *db.Tx) error { return fill(tx, merchant, product, skus) }))
 	for name, plan := range map[string]func(tx *db.Tx) (string, error){
 		"one order": func(tx *db.Tx) (string, error) {
-			return explain(tx, claimCards(db.Postgres), id.New(), skus[0], merchant, 1)
+			return explain(tx, claimCards(db.Postgres, 1), id.New(), skus[0], merchant, 1)
 		},
 		"a batch": func(tx *db.Tx) (string, error) {
 			return explain(tx, pickCards, skus, []id.ID{merchant, merchant}, []int64{20, 20})
@@ -40,7 +40,7 @@ func TestClaimsFollowTheShelf(t *testing.T) {
 	}
 }
 
-// fill gives each SKU 10,000 sold cards and 200 on the shelf.
+// fill gives each SKU 3,000 sold cards and 100 on the shelf.
 func fill(tx *db.Tx, merchant, product id.ID, skus []id.ID) error {
 	if _, err := tx.Exec(`INSERT INTO merchants (id, slug, name, currency, status, created_at, updated_at)
 		VALUES ($1, 'm', 'm', 'CNY', 'open', 1, 1)`, merchant); err != nil {
@@ -56,9 +56,9 @@ func fill(tx *db.Tx, merchant, product id.ID, skus []id.ID) error {
 			return err
 		}
 		if _, err := tx.Exec(`INSERT INTO cards (id, merchant_id, sku_id, batch_id, status, order_id, content_sealed, content_index, created_at)
-			SELECT decode(md5(n::TEXT || $1), 'hex'), $2, $3, $4, CASE WHEN n <= 10000 THEN 'sold' ELSE 'available' END,
-				CASE WHEN n <= 10000 THEN $5::BYTEA END, '', decode(md5($6 || n::TEXT), 'hex'), 1
-			FROM generate_series(1, 10200) AS n`, sku.String(), merchant, sku, sku, sku, sku.String()); err != nil {
+			SELECT decode(md5(n::TEXT || $1), 'hex'), $2, $3, $4, CASE WHEN n <= 3000 THEN 'sold' ELSE 'available' END,
+				CASE WHEN n <= 3000 THEN $5::BYTEA END, '', decode(md5($6 || n::TEXT), 'hex'), 1
+			FROM generate_series(1, 3100) AS n`, sku.String(), merchant, sku, sku, sku, sku.String()); err != nil {
 			return err
 		}
 	}
