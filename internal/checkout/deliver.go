@@ -109,7 +109,7 @@ func claimsOf(lines []order.Line) []stock.Claim {
 
 // releaseTx gives back what an order reserved and did not get: its items, and
 // its share of its contact's limits.
-func releaseTx(tx *db.Tx, o order.Order) error {
+func (s *Service) releaseTx(tx *db.Tx, o order.Order) error {
 	lines, err := order.LinesTx(tx, o)
 	if err != nil {
 		return err
@@ -117,12 +117,13 @@ func releaseTx(tx *db.Tx, o order.Order) error {
 	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
 		return err
 	}
+	s.restockedTx(tx, claimsOf(lines))
 	return stock.ReleaseTx(tx, o.MerchantID, o.ID, claimsOf(lines))
 }
 
 // withdrawTx takes back what an order's money comes back for and nobody has
 // made yet: the work, its place in the stock and in the contact's limits.
-func withdrawTx(tx *db.Tx, o order.Order) error {
+func (s *Service) withdrawTx(tx *db.Tx, o order.Order) error {
 	waited, err := delivery.WithdrawTx(tx, o.MerchantID, o.ID)
 	if err != nil || len(waited) == 0 {
 		return err
@@ -135,5 +136,6 @@ func withdrawTx(tx *db.Tx, o order.Order) error {
 	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
 		return err
 	}
+	s.restockedTx(tx, claimsOf(lines))
 	return stock.UnsellTx(tx, o.MerchantID, claimsOf(lines))
 }

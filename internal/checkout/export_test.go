@@ -8,17 +8,19 @@ import (
 )
 
 // ErrAlone is how a batch leaves a request to the single path.
-var ErrAlone = errAlone //nolint:gochecknoglobals // an error for tests
+var ErrAlone = errAlone
 
 // PlaceTogether places orders in one batch and tells what became of each.
 func (s *Service) PlaceTogether(ctx context.Context, requests []PlaceRequest) ([]Placed, []error, error) {
 	batch := make([]placing, len(requests))
 	for i, r := range requests {
-		p, err := s.prepare(r)
+		p, err := s.checked(r)
 		if err != nil {
 			return nil, nil, err
 		}
-		batch[i] = p
+		if batch[i], err = s.sealed(p); err != nil {
+			return nil, nil, err
+		}
 	}
 	results, err := s.placeMany(ctx, batch)
 	placed, failures := make([]Placed, len(requests)), make([]error, len(requests))

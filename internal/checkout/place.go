@@ -71,16 +71,19 @@ type placeResult struct {
 // Place prices, reserves and writes an order in one transaction. Repeating it
 // with the same key and request returns the same order and token.
 func (s *Service) Place(ctx context.Context, r PlaceRequest) (Placed, error) {
-	p, err := s.prepare(r)
+	p, err := s.checked(r)
 	if err != nil {
 		return Placed{}, err
 	}
 	if err := s.refuseSoldOut(ctx, p); err != nil {
 		return Placed{}, err
 	}
+	if p, err = s.sealed(p); err != nil {
+		return Placed{}, err
+	}
 	res, err := s.placeAny(ctx, p)
 	if errors.Is(err, stock.ErrSoldOut) {
-		s.soldOut.note(r.Lines)
+		s.soldOut.note(p)
 	}
 	if err != nil {
 		return Placed{}, err
@@ -132,22 +135,24 @@ func (s *Service) placeMany(ctx context.Context, batch []placing) (results []pla
 	return results, err
 }
 
-func (s *Service) prepare(r PlaceRequest) (placing, error) {
+// checked refuses what can be refused without the database.
+func (s *Service) checked(r PlaceRequest) (placing, error) {
 	if err := checkKey(r.Key); err != nil {
 		return placing{}, err
 	}
 	if err := checkLines(r.Lines); err != nil {
 		return placing{}, err
 	}
-	p := placing{PlaceRequest: r, orderID: id.New(), digest: s.keepable(r.MerchantID, r.BodyDigest)}
-	sealed, err := s.vault.Seal(vault.PII, order.ContactCell(p.orderID), []byte(r.Contact.Value))
-	if err != nil {
-		return placing{}, err
-	}
+	return placing{PlaceRequest: r, orderID: id.New(), digest: s.keepable(r.MerchantID, r.BodyDigest)}, nil
+}
+
+// sealed hides the contact of a request that is worth it.
+func (s *Service) sealed(p placing) (placing, error) {
+	sealed, err := s.vault.Seal(vault.PII, order.ContactCell(p.orderID), []byte(p.Contact.Value))
 	p.contactSealed = sealed
-	p.contactIndex = s.vault.Fingerprint(vault.PII, r.MerchantID, order.ContactIndexPurpose,
-		[]byte(string(r.Contact.Kind)+":"+r.Contact.Value))
-	return p, nil
+	p.contactIndex = s.vault.Fingerprint(vault.PII, p.MerchantID, order.ContactIndexPurpose,
+		[]byte(string(p.Contact.Kind)+":"+p.Contact.Value))
+	return p, err
 }
 
 func checkLines(lines []PlaceLine) error {

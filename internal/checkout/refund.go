@@ -95,7 +95,7 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if o, err = order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
 			return err
 		}
-		if err := withdrawTx(tx, o); err != nil {
+		if err := s.withdrawTx(tx, o); err != nil {
 			return err
 		}
 		if err := s.refundAllTx(tx, o, reason, by); err != nil {

@@ -1,8 +1,9 @@
 package payment
 
 import (
+	"errors"
+
 	"panshi/internal/db"
-	"panshi/internal/errs"
 	"panshi/internal/id"
 )
 
@@ -10,7 +11,7 @@ import (
 // reports; SQLite settles each report by itself.
 
 // ErrMoved says that a payment changed while a batch was at work on it.
-var ErrMoved = errs.New(errs.Conflict, "payment_moved", "this payment has changed meanwhile")
+var ErrMoved = errors.New("payment: it does not wait for money any more")
 
 // ByNosTx reads the payments with these numbers, of any merchant, by number.
 func ByNosTx(tx *db.Tx, numbers []string) (map[string]Payment, error) {
