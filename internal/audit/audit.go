@@ -33,20 +33,25 @@ type Record struct {
 
 // RecordTx writes r in the caller's transaction.
 func RecordTx(tx *db.Tx, r Record) error {
-	detail := ""
-	if len(r.Detail) > 0 {
-		text, err := json.Marshal(r.Detail)
-		if err != nil {
-			return err
-		}
-		detail = string(text)
+	detail, err := r.detail()
+	if err != nil {
+		return err
 	}
-	_, err := tx.Exec(`INSERT INTO audit_records
+	_, err = tx.Exec(`INSERT INTO audit_records
 		(id, merchant_id, actor_kind, actor_id, action, subject_kind, subject_id, detail, request_id, at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		id.New(), r.MerchantID, r.Actor.Kind, r.Actor.ID, r.Action, r.SubjectKind, r.SubjectID,
 		detail, r.RequestID, db.Millis(tx.Now()))
 	return err
+}
+
+// detail is how Detail is stored: JSON with sorted keys, "" for none.
+func (r Record) detail() (string, error) {
+	if len(r.Detail) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(r.Detail)
+	return string(text), err
 }
 
 // OfTx returns the trail of one subject, oldest first, at most 200 records.

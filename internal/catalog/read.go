@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -214,32 +213,4 @@ func CategoriesTx(tx *db.Tx, merchantID id.ID) ([]Category, error) {
 	}, `SELECT c.id, c.slug, c.title, c.title_en, c.position,
 		(SELECT COUNT(*) FROM products p WHERE p.category_id = c.id AND p.status = 'on')
 		FROM categories c WHERE c.merchant_id = $1 ORDER BY c.position, c.id`, merchantID)
-}
-
-// QuoteTx reads what an order needs of one SKU, with its title in a language.
-func QuoteTx(tx *db.Tx, merchantID, skuID id.ID, lang string) (Quote, error) {
-	q := Quote{SKUID: skuID}
-	var kind, currency, mode, title, titleEN, variant, variantEN string
-	var onSale, open int64
-	err := tx.Get([]any{
-		&q.ProductID, &kind, &title, &titleEN, &variant, &variantEN, &q.Price.Minor, &currency, &onSale,
-		&open, &mode, &q.Available, &q.PerOrderLimit, &q.PerContactLimit,
-	},
-		`SELECT p.id, p.kind, p.title, p.title_en, k.title, k.title_en, k.price, k.currency,
-			CASE WHEN p.status = 'on' AND k.status = 'on' THEN 1 ELSE 0 END,
-			CASE WHEN m.status = 'open' THEN 1 ELSE 0 END,
-			s.mode, s.available, p.per_order_limit, p.per_contact_limit
-		FROM skus k JOIN products p ON p.id = k.product_id JOIN stock s ON s.sku_id = k.id
-		JOIN merchants m ON m.id = k.merchant_id
-		WHERE k.id = $1 AND k.merchant_id = $2`, skuID, merchantID)
-	if errors.Is(err, db.ErrNoRows) {
-		return Quote{}, ErrSKUNotFound
-	}
-	q.Kind, q.Price.Currency, q.OnSale, q.Mode = Kind(kind), money.Currency(currency), onSale == 1, stock.Mode(mode)
-	q.ShopOpen = open == 1
-	q.Title = pick(lang, title, titleEN)
-	if v := pick(lang, variant, variantEN); v != "" {
-		q.Title += " · " + v
-	}
-	return q, err
 }

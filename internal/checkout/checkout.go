@@ -63,15 +63,21 @@ type Service struct {
 	providers Providers
 	cfg       Config
 	log       *slog.Logger
+	engine    engineOf
+	places    batcher[placing, placeResult]
+	settles   batcher[settling, settleResult]
 	soldOut   soldOutHints
 	silent    silence
 }
 
 // New returns a Service. cfg must be valid.
 func New(d db.DB, v *vault.Vault, p Providers, cfg Config, c clock.Clock, log *slog.Logger) *Service {
-	return &Service{
+	s := &Service{
 		db: d, vault: v, providers: p, cfg: cfg, log: log, soldOut: soldOutHints{clock: c}, silent: silence{clock: c},
 	}
+	s.places.run, s.places.rows = s.placeMany, placing.rows
+	s.settles.run, s.settles.rows = s.settleMany, settling.rows
+	return s
 }
 
 // View is all that an order page needs; nothing in it is sealed content.

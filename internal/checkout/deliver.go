@@ -27,7 +27,9 @@ func (s *Service) deliverTx(tx *db.Tx, o order.Order, trail audit.Record) error 
 		return err
 	}
 	fault.Point("checkout.deliver.sold")
-	items, err := itemsTx(tx, o, lines, cards)
+	items, err := items(o, lines, cards, func(sku id.ID) (id.ID, error) {
+		return stock.CurrentSharedTx(tx, o.MerchantID, sku)
+	})
 	if err != nil {
 		return err
 	}
@@ -43,25 +45,30 @@ func (s *Service) deliverTx(tx *db.Tx, o order.Order, trail audit.Record) error 
 
 // moveDeliveredTx moves a paid order to delivered if nothing waits.
 func (s *Service) moveDeliveredTx(tx *db.Tx, o order.Order, items []delivery.Item) (order.Order, error) {
+	to, change := s.delivered(tx, o, items)
+	if to == order.Paid && o.Status == order.Paid {
+		return o, nil
+	}
+	return order.MoveTx(tx, o, to, change)
+}
+
+// delivered tells what a paid order becomes: delivered, or paid if one of its
+// items waits for a person.
+func (s *Service) delivered(tx *db.Tx, o order.Order, items []delivery.Item) (order.Status, order.Change) {
 	change := order.Change{PaidAt: o.PaidAt}
 	if change.PaidAt.IsZero() {
 		change.PaidAt = tx.Now()
 	}
-	for _, it := range items {
-		if !it.Delivered {
-			if o.Status == order.Paid {
-				return o, nil
-			}
-			return order.MoveTx(tx, o, order.Paid, change)
-		}
+	if slices.ContainsFunc(items, func(it delivery.Item) bool { return !it.Delivered }) {
+		return order.Paid, change
 	}
 	change.DeliveredAt, change.DueAt = tx.Now(), tx.Now().Add(s.cfg.CompleteAfter)
-	return order.MoveTx(tx, o, order.Delivered, change)
+	return order.Delivered, change
 }
 
-// itemsTx makes an order's delivery items: a card each, one shared text a
-// line, one waiting item a line of manual work.
-func itemsTx(tx *db.Tx, o order.Order, lines []order.Line, cards []stock.SoldCard) ([]delivery.Item, error) {
+// items makes an order's delivery items: a card each, one shared text a line,
+// one waiting item a line of manual work. shared names a SKU's current text.
+func items(o order.Order, lines []order.Line, cards []stock.SoldCard, shared func(sku id.ID) (id.ID, error)) ([]delivery.Item, error) {
 	bySKU := make(map[id.ID][]id.ID, len(lines))
 	for _, c := range cards {
 		bySKU[c.SKUID] = append(bySKU[c.SKUID], c.ID)
@@ -80,7 +87,7 @@ func itemsTx(tx *db.Tx, o order.Order, lines []order.Line, cards []stock.SoldCar
 			}
 			continue
 		case "text":
-			content, err := stock.CurrentSharedTx(tx, o.MerchantID, l.SKUID)
+			content, err := shared(l.SKUID)
 			if err != nil {
 				return nil, err
 			}
@@ -102,7 +109,7 @@ func claimsOf(lines []order.Line) []stock.Claim {
 
 // releaseTx gives back what an order reserved and did not get: its items, and
 // its share of its contact's limits.
-func releaseTx(tx *db.Tx, o order.Order) error {
+func (s *Service) releaseTx(tx *db.Tx, o order.Order) error {
 	lines, err := order.LinesTx(tx, o)
 	if err != nil {
 		return err
@@ -110,12 +117,13 @@ func releaseTx(tx *db.Tx, o order.Order) error {
 	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
 		return err
 	}
+	s.restockedTx(tx, claimsOf(lines))
 	return stock.ReleaseTx(tx, o.MerchantID, o.ID, claimsOf(lines))
 }
 
 // withdrawTx takes back what an order's money comes back for and nobody has
 // made yet: the work, its place in the stock and in the contact's limits.
-func withdrawTx(tx *db.Tx, o order.Order) error {
+func (s *Service) withdrawTx(tx *db.Tx, o order.Order) error {
 	waited, err := delivery.WithdrawTx(tx, o.MerchantID, o.ID)
 	if err != nil || len(waited) == 0 {
 		return err
@@ -128,5 +136,6 @@ func withdrawTx(tx *db.Tx, o order.Order) error {
 	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
 		return err
 	}
+	s.restockedTx(tx, claimsOf(lines))
 	return stock.UnsellTx(tx, o.MerchantID, claimsOf(lines))
 }

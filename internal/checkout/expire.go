@@ -68,7 +68,7 @@ func (s *Service) closeOrder(ctx context.Context, o order.Order, trail audit.Rec
 		}
 	}
 	fault.Point("checkout.close.platform-closed")
-	err = s.db.Update(ctx, func(tx *db.Tx) error { return closeOrderTx(tx, o, trail) })
+	err = s.db.Update(ctx, func(tx *db.Tx) error { return s.closeOrderTx(tx, o, trail) })
 	return err == nil, err
 }
 
@@ -108,7 +108,10 @@ func (s *Service) settlePaid(ctx context.Context, account payment.Account, r pay
 }
 
 // closeOrderTx closes an order that is still pending, with its payments.
-func closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
+func (s *Service) closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
+	if err := order.LockTx(tx, stale.ID); err != nil {
+		return err
+	}
 	o, err := order.ByIDTx(tx, stale.MerchantID, stale.ID)
 	if err != nil || o.Status != order.Pending {
 		return err
@@ -120,7 +123,7 @@ func closeOrderTx(tx *db.Tx, stale order.Order, trail audit.Record) error {
 		return err
 	}
 	fault.Point("checkout.close.order-closed")
-	if err := releaseTx(tx, o); err != nil {
+	if err := s.releaseTx(tx, o); err != nil {
 		return err
 	}
 	trail.MerchantID, trail.SubjectKind, trail.SubjectID = o.MerchantID, "order", o.ID

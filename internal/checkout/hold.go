@@ -35,6 +35,9 @@ func (s *Service) ResolveHold(ctx context.Context, merchantID, holdID id.ID, act
 		if err != nil {
 			return err
 		}
+		if err := order.LockTx(tx, h.OrderID); err != nil {
+			return err
+		}
 		if err := payment.ResolveTx(tx, h, action+": "+note); err != nil {
 			return err
 		}
@@ -67,7 +70,7 @@ func (s *Service) resolveTx(tx *db.Tx, h payment.Hold, action string, by origin)
 	case action == HoldDismiss && h.Reason == payment.RefundFailedHold:
 		return s.refundByHandTx(tx, o, h, by)
 	case action == HoldDismiss && decides(o, h):
-		return dismissTx(tx, o, h)
+		return s.dismissTx(tx, o, h)
 	case action == HoldDismiss:
 		return nil
 	}
@@ -112,7 +115,7 @@ func (s *Service) acceptTheHeldTx(tx *db.Tx, o order.Order, h payment.Hold, by o
 
 // dismissTx closes a held order whose money is not here to be given back
 // through its payment (another currency).
-func dismissTx(tx *db.Tx, o order.Order, h payment.Hold) error {
+func (s *Service) dismissTx(tx *db.Tx, o order.Order, h payment.Hold) error {
 	p, err := payment.ByIDTx(tx, h.MerchantID, h.PaymentID)
 	if err != nil {
 		return err
@@ -120,7 +123,7 @@ func dismissTx(tx *db.Tx, o order.Order, h payment.Hold) error {
 	if p.Received > p.Refunded {
 		return errHoldAction
 	}
-	if err := releaseTx(tx, o); err != nil {
+	if err := s.releaseTx(tx, o); err != nil {
 		return err
 	}
 	if _, err = order.MoveTx(tx, o, order.Closed, order.Change{ClosedAt: tx.Now()}); err != nil {
@@ -139,7 +142,7 @@ func (s *Service) resolveByRefundTx(tx *db.Tx, o order.Order, h payment.Hold, by
 	if g.amount.Minor <= 0 {
 		return errHoldAction
 	}
-	if err := refundingTx(tx, o); err != nil {
+	if err := s.refundingTx(tx, o); err != nil {
 		return err
 	}
 	return s.refundTx(tx, g)
@@ -152,7 +155,7 @@ func (s *Service) refundByHandTx(tx *db.Tx, o order.Order, h payment.Hold, by or
 	if err != nil || g.amount.Minor <= 0 {
 		return err
 	}
-	if err := refundingTx(tx, o); err != nil {
+	if err := s.refundingTx(tx, o); err != nil {
 		return err
 	}
 	r, err := promiseTx(tx, g)
@@ -182,12 +185,12 @@ func caseMoneyTx(tx *db.Tx, h payment.Hold, by origin) (giveBack, error) {
 
 // refundingTx moves a held order to refunding and gives back what it still
 // reserves; an order that waits for nothing stays where it is.
-func refundingTx(tx *db.Tx, o order.Order) error {
+func (s *Service) refundingTx(tx *db.Tx, o order.Order) error {
 	if o.Status != order.Held {
 		return nil
 	}
 	if reserves(o) {
-		if err := releaseTx(tx, o); err != nil {
+		if err := s.releaseTx(tx, o); err != nil {
 			return err
 		}
 	}

@@ -54,12 +54,16 @@ func checkKey(key string) error {
 // the earlier subject and fresh = false; if for another
 // request, errKeyReused.
 func (k idempotency) claimTx(tx *db.Tx, subject id.ID) (owner id.ID, fresh bool, err error) {
-	inserted, err := tx.Exec(`INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key)
-		DO UPDATE SET body_digest = excluded.body_digest, subject_id = excluded.subject_id, expires_at = excluded.expires_at
-		WHERE idempotency_keys.expires_at <= $7`,
-		k.merchantID, k.scope, k.key, k.digest, subject, db.Millis(tx.Now().Add(keyLife)), db.Millis(tx.Now()))
-	if err != nil || inserted == 1 {
+	until := db.Millis(tx.Now().Add(keyLife))
+	taken, err := tx.Exec(`INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
+		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (merchant_id, scope, key) DO NOTHING`,
+		k.merchantID, k.scope, k.key, k.digest, subject, until)
+	if err == nil && taken == 0 {
+		taken, err = tx.Exec(`UPDATE idempotency_keys SET body_digest = $1, subject_id = $2, expires_at = $3
+			WHERE merchant_id = $4 AND scope = $5 AND key = $6 AND expires_at <= $7`,
+			k.digest, subject, until, k.merchantID, k.scope, k.key, db.Millis(tx.Now()))
+	}
+	if err != nil || taken == 1 {
 		return subject, true, err
 	}
 	owner, _, err = k.findTx(tx)
@@ -81,6 +85,56 @@ func (k idempotency) findTx(tx *db.Tx) (owner id.ID, found bool, err error) {
 		return id.ID{}, false, errKeyReused
 	}
 	return owner, true, nil
+}
+
+// keyName is what makes a key the same.
+type keyName struct {
+	merchantID id.ID
+	scope, key string
+}
+
+func (k idempotency) name() keyName { return keyName{k.merchantID, k.scope, k.key} }
+
+// usedKeysTx tells which of the keys are in use, by whatever request. Like
+// claimKeysTx it is for PostgreSQL.
+func usedKeysTx(tx *db.Tx, keys []idempotency) (map[keyName]bool, error) {
+	merchants, scopes, names := make([]id.ID, len(keys)), make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		merchants[i], scopes[i], names[i] = k.merchantID, k.scope, k.key
+	}
+	used := make(map[keyName]bool, len(keys))
+	_, err := db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
+		var name keyName
+		err = rows.Scan(&name.merchantID, &name.scope, &name.key)
+		used[name] = true
+		return none, err
+	}, `SELECT k.merchant_id, k.scope, k.key FROM UNNEST($1::BYTEA[], $2::TEXT[], $3::TEXT[]) AS u(merchant_id, scope, key)
+		JOIN idempotency_keys k ON k.merchant_id = u.merchant_id AND k.scope = u.scope AND k.key = u.key
+		WHERE k.expires_at > $4`, merchants, scopes, names, db.Millis(tx.Now()))
+	return used, err
+}
+
+// claimKeysTx takes keys, each for the subject at the same place, as claimTx
+// does, and tells which subjects got theirs. No two keys may be the same.
+func claimKeysTx(tx *db.Tx, keys []idempotency, subjects []id.ID) (fresh map[id.ID]bool, err error) {
+	n := len(keys)
+	merchants, scopes, names, digests := make([]id.ID, n), make([]string, n), make([]string, n), make([][]byte, n)
+	for i, k := range keys {
+		merchants[i], scopes[i], names[i], digests[i] = k.merchantID, k.scope, k.key, k.digest
+	}
+	fresh = make(map[id.ID]bool, n)
+	_, err = db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
+		var subject id.ID
+		err = rows.Scan(&subject)
+		fresh[subject] = true
+		return none, err
+	}, `INSERT INTO idempotency_keys (merchant_id, scope, key, body_digest, subject_id, expires_at)
+		SELECT u.*, $1 FROM UNNEST($2::BYTEA[], $3::TEXT[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[]) AS u
+		ON CONFLICT (merchant_id, scope, key)
+		DO UPDATE SET body_digest = excluded.body_digest, subject_id = excluded.subject_id, expires_at = excluded.expires_at
+		WHERE idempotency_keys.expires_at <= $7 RETURNING subject_id`,
+		db.Millis(tx.Now().Add(keyLife)), merchants, scopes, names, digests, subjects, db.Millis(tx.Now()))
+	return fresh, err
 }
 
 // purgeKeysTx forgets keys whose time is over.

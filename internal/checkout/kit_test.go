@@ -55,7 +55,7 @@ type shop struct {
 
 func newShop(t *testing.T, change ...func(*checkout.Config)) *shop {
 	t.Helper()
-	return newShopOn(t, dbtest.SQLite(t), change...)
+	return newShopOn(t, dbtest.Open(t, dbtest.Options{}), change...)
 }
 
 func newShopOn(t *testing.T, d db.DB, change ...func(*checkout.Config)) *shop {

@@ -88,6 +88,9 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 	if err != nil {
 		return o, payment.Payment{}, err
 	}
+	if o, err = lockOrderTx(tx, o); err != nil {
+		return o, payment.Payment{}, err
+	}
 	p := payment.Payment{
 		ID: id.New(), MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
 		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,

@@ -71,20 +71,19 @@ type placeResult struct {
 // Place prices, reserves and writes an order in one transaction. Repeating it
 // with the same key and request returns the same order and token.
 func (s *Service) Place(ctx context.Context, r PlaceRequest) (Placed, error) {
-	p, err := s.prepare(r)
+	p, err := s.checked(r)
 	if err != nil {
 		return Placed{}, err
 	}
 	if err := s.refuseSoldOut(ctx, p); err != nil {
 		return Placed{}, err
 	}
-	var res placeResult
-	err = s.db.Update(ctx, func(tx *db.Tx) error {
-		res = s.placeTx(tx, []placing{p})[0]
-		return res.err
-	})
+	if p, err = s.sealed(p); err != nil {
+		return Placed{}, err
+	}
+	res, err := s.placeAny(ctx, p)
 	if errors.Is(err, stock.ErrSoldOut) {
-		s.soldOut.note(r.Lines)
+		s.soldOut.note(p)
 	}
 	if err != nil {
 		return Placed{}, err
@@ -93,22 +92,67 @@ func (s *Service) Place(ctx context.Context, r PlaceRequest) (Placed, error) {
 	return Placed{Order: res.order, Lines: res.lines, AccessToken: s.Access(res.order.ID), Repeated: res.repeated}, nil
 }
 
-func (s *Service) prepare(r PlaceRequest) (placing, error) {
+// placeAny places an order the way that is fastest on the engine: in a batch
+// where round trips cost, as a closure of its own where the engine itself
+// commits many closures at once.
+func (s *Service) placeAny(ctx context.Context, p placing) (placeResult, error) {
+	engine, err := s.engine.of(ctx, s.db)
+	if err != nil {
+		return placeResult{}, err
+	}
+	if engine == db.Postgres {
+		res, err := s.places.do(ctx, p)
+		if err == nil {
+			err = res.err
+		}
+		if !runsAlone(err) {
+			return res, err
+		}
+	}
+	var res placeResult
+	err = patiently(ctx, func() (err error) {
+		res, err = s.placeAlone(ctx, p)
+		return err
+	})
+	return res, err
+}
+
+// placeAlone places an order in a transaction of its own.
+func (s *Service) placeAlone(ctx context.Context, p placing) (res placeResult, err error) {
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		res = s.placeOneTx(tx, p)
+		return res.err
+	})
+	return res, err
+}
+
+// placeMany places a batch of orders in one transaction.
+func (s *Service) placeMany(ctx context.Context, batch []placing) (results []placeResult, err error) {
+	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
+		results, err = s.placeTx(tx, batch)
+		return err
+	})
+	return results, err
+}
+
+// checked refuses what can be refused without the database.
+func (s *Service) checked(r PlaceRequest) (placing, error) {
 	if err := checkKey(r.Key); err != nil {
 		return placing{}, err
 	}
 	if err := checkLines(r.Lines); err != nil {
 		return placing{}, err
 	}
-	p := placing{PlaceRequest: r, orderID: id.New(), digest: s.keepable(r.MerchantID, r.BodyDigest)}
-	sealed, err := s.vault.Seal(vault.PII, order.ContactCell(p.orderID), []byte(r.Contact.Value))
-	if err != nil {
-		return placing{}, err
-	}
+	return placing{PlaceRequest: r, orderID: id.New(), digest: s.keepable(r.MerchantID, r.BodyDigest)}, nil
+}
+
+// sealed hides the contact of a request that is worth it.
+func (s *Service) sealed(p placing) (placing, error) {
+	sealed, err := s.vault.Seal(vault.PII, order.ContactCell(p.orderID), []byte(p.Contact.Value))
 	p.contactSealed = sealed
-	p.contactIndex = s.vault.Fingerprint(vault.PII, r.MerchantID, order.ContactIndexPurpose,
-		[]byte(string(r.Contact.Kind)+":"+r.Contact.Value))
-	return p, nil
+	p.contactIndex = s.vault.Fingerprint(vault.PII, p.MerchantID, order.ContactIndexPurpose,
+		[]byte(string(p.Contact.Kind)+":"+p.Contact.Value))
+	return p, err
 }
 
 func checkLines(lines []PlaceLine) error {
@@ -131,18 +175,20 @@ func checkLines(lines []PlaceLine) error {
 	return nil
 }
 
-// placeTx places a batch of orders. An item that fails has an error in its
-// result and must not be committed: where items share a transaction, its
-// caller rolls back and repeats without it.
-func (s *Service) placeTx(tx *db.Tx, batch []placing) []placeResult {
-	results := make([]placeResult, len(batch))
-	for i, p := range batch {
-		results[i] = s.placeOneTx(tx, p)
+// placeTx places a batch of orders. If it fails nothing may be committed;
+// an item of several that fails has an error in its result and wrote nothing.
+func (s *Service) placeTx(tx *db.Tx, batch []placing) ([]placeResult, error) {
+	if len(batch) > 1 {
+		return s.placeBatchTx(tx, batch)
 	}
-	return results
+	res := s.placeOneTx(tx, batch[0])
+	return []placeResult{res}, res.err
 }
 
 func (s *Service) placeOneTx(tx *db.Tx, p placing) placeResult {
+	if err := s.lockContactTx(tx, p); err != nil {
+		return placeResult{err: err}
+	}
 	owner, fresh, err := p.idempotency().claimTx(tx, p.orderID)
 	if err != nil {
 		return placeResult{err: err}
@@ -172,6 +218,16 @@ func (s *Service) placeOneTx(tx *db.Tx, p placing) placeResult {
 	return placeResult{order: o, lines: lines}
 }
 
+// rows is the most that placing writes: key, number and order, and for each
+// line itself, its counter and its cards.
+func (p placing) rows() int {
+	cards := 0
+	for _, l := range p.Lines {
+		cards += l.Quantity
+	}
+	return 3 + 2*len(p.Lines) + min(cards, order.MaxCards)
+}
+
 func (p placing) idempotency() idempotency {
 	return idempotency{p.MerchantID, "order", p.Key, p.digest}
 }
@@ -186,36 +242,55 @@ func repeatedTx(tx *db.Tx, merchantID, orderID id.ID) placeResult {
 	return placeResult{order: o, lines: lines, repeated: true, err: err}
 }
 
-// priceTx reads price, title and stock mode of every line from the database;
-// nothing that a client says of them counts.
+// quoter tells what the shop knows of a line's SKU; counter counts a line
+// towards its contact's limit.
+type (
+	quoter  func(l PlaceLine) (catalog.Quote, error)
+	counter func(q catalog.Quote, quantity int) error
+)
+
+// priceTx prices an order from the database.
 func priceTx(tx *db.Tx, p placing) ([]order.Line, error) {
+	quote := func(l PlaceLine) (catalog.Quote, error) { return catalog.QuoteTx(tx, p.MerchantID, l.SKUID, p.Lang) }
+	count := func(q catalog.Quote, quantity int) error {
+		return order.CountPurchaseTx(tx, p.MerchantID, q.ProductID, p.contactIndex, quantity, q.PerContactLimit)
+	}
+	return price(p, quote, count)
+}
+
+// price takes price, title and stock mode of every line from the shop's own
+// data; nothing that a client says of them counts.
+func price(p placing, quote quoter, count counter) ([]order.Line, error) {
 	lines := make([]order.Line, len(p.Lines))
 	sum := sums{ofProduct: make(map[id.ID]int, len(p.Lines))}
 	for i, l := range p.Lines {
-		q, err := catalog.QuoteTx(tx, p.MerchantID, l.SKUID, p.Lang)
+		q, err := quote(l)
 		if err != nil {
 			return nil, atLine(i, err)
 		}
 		if err := sum.add(q, l.Quantity); err != nil {
 			return nil, atLine(i, err)
 		}
-		if err := checkQuoteTx(tx, p, q, l.Quantity); err != nil {
+		if err := checkQuote(q, l.Quantity, count); err != nil {
 			return nil, atLine(i, err)
 		}
-		amount, err := q.Price.Times(int64(l.Quantity))
-		if err != nil {
+		if lines[i], err = lineOf(i+1, q, l.Quantity); err != nil {
 			return nil, atLine(i, err)
-		}
-		lines[i] = order.Line{
-			No: i + 1, ProductID: q.ProductID, SKUID: l.SKUID, Kind: string(q.Kind), Title: q.Title,
-			Quantity: l.Quantity, UnitPrice: q.Price, Amount: amount,
-			StockMode: string(q.Mode), Limited: q.PerContactLimit > 0,
 		}
 	}
 	if sum.cards > order.MaxCards {
 		return nil, errTooManyCards
 	}
 	return lines, nil
+}
+
+func lineOf(no int, q catalog.Quote, quantity int) (order.Line, error) {
+	amount, err := q.Price.Times(int64(quantity))
+	return order.Line{
+		No: no, ProductID: q.ProductID, SKUID: q.SKUID, Kind: string(q.Kind), Title: q.Title,
+		Quantity: quantity, UnitPrice: q.Price, Amount: amount,
+		StockMode: string(q.Mode), Limited: q.PerContactLimit > 0,
+	}, err
 }
 
 // sums are what the limits of one order count.
@@ -235,7 +310,7 @@ func (s *sums) add(q catalog.Quote, quantity int) error {
 	return nil
 }
 
-func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
+func checkQuote(q catalog.Quote, quantity int, count counter) error {
 	switch {
 	case !q.ShopOpen:
 		return errShopClosed
@@ -244,7 +319,7 @@ func checkQuoteTx(tx *db.Tx, p placing, q catalog.Quote, quantity int) error {
 	case q.Mode != stock.Unlimited && q.Available < int64(quantity):
 		return stock.ErrSoldOut
 	case q.PerContactLimit > 0:
-		return order.CountPurchaseTx(tx, p.MerchantID, q.ProductID, p.contactIndex, quantity, q.PerContactLimit)
+		return count(q, quantity)
 	}
 	return nil
 }
@@ -282,13 +357,22 @@ func (s *Service) newOrder(now time.Time, p placing, lines []order.Line) (order.
 // shopZone is the zone of the day in order numbers: China has one.
 func shopZone() *time.Location { return time.FixedZone("UTC+8", 8*60*60) }
 
+// lockContactTx keeps others from counting a contact's unpaid orders while this
+// order is added to them.
+func (s *Service) lockContactTx(tx *db.Tx, p placing) error {
+	if s.cfg.UnpaidLimit == 0 {
+		return nil
+	}
+	return order.LockContactsTx(tx, order.Unpaid{MerchantID: p.MerchantID, ContactIndex: p.contactIndex})
+}
+
 func (s *Service) checkUnpaidTx(tx *db.Tx, p placing) error {
 	if s.cfg.UnpaidLimit == 0 {
 		return nil
 	}
 	n, err := order.UnpaidOfTx(tx, p.MerchantID, p.contactIndex)
-	if err == nil && n >= s.cfg.UnpaidLimit {
-		return errUnpaidLimit.With("limit", strconv.Itoa(s.cfg.UnpaidLimit))
+	if err != nil {
+		return err
 	}
-	return err
+	return s.checkUnpaid(n)
 }

@@ -11,7 +11,9 @@ import (
 
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
+	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
+	"panshi/internal/db/postgres"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -64,8 +66,7 @@ func TestEveryBuyerHasGoodsOrMoney(t *testing.T) {
 }
 
 func newWorld(t *testing.T, rt *rapid.T) *world {
-	d := dbtest.SQLite(t, func(c *sqlite.Config) { c.ReadConns = 1 })
-	w := &world{shop: newShopOn(t, d), accepted: map[string]int64{}, byHand: map[string]int64{}}
+	w := &world{shop: newShopOn(t, openSmall(t)), accepted: map[string]int64{}, byHand: map[string]int64{}}
 	w.t = rt
 	w.goods = []catalog.SKU{
 		w.product("card", catalog.Card, 100), w.product("work", catalog.Manual, 250),
@@ -75,6 +76,14 @@ func newWorld(t *testing.T, rt *rapid.T) *world {
 	w.setCount("work", true, 3)
 	w.shareText(w.goods[2])
 	return w
+}
+
+// openSmall opens a database for one client.
+func openSmall(t *testing.T) db.DB {
+	if dbtest.Engine() == db.Postgres {
+		return dbtest.Postgres(t, func(c *postgres.Config) { c.MaxConns, c.LongConns = 2, 1 })
+	}
+	return dbtest.SQLite(t, func(c *sqlite.Config) { c.ReadConns = 1 })
 }
 
 // one draws an order; a step that has none is no step.

@@ -82,6 +82,10 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if err != nil {
 			return err
 		}
+		o, err = lockOrderTx(tx, o)
+		if err != nil {
+			return err
+		}
 		if o.Status == order.Held {
 			return errOnHold
 		}
@@ -91,7 +95,7 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if o, err = order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
 			return err
 		}
-		if err := withdrawTx(tx, o); err != nil {
+		if err := s.withdrawTx(tx, o); err != nil {
 			return err
 		}
 		if err := s.refundAllTx(tx, o, reason, by); err != nil {

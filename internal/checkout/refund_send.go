@@ -10,6 +10,7 @@ import (
 	"panshi/internal/fault"
 	"panshi/internal/jobs"
 	"panshi/internal/money"
+	"panshi/internal/order"
 	"panshi/internal/payment"
 )
 
@@ -85,6 +86,9 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) (payment.Refu
 // "unknown": the refund stays and is due again.
 func (s *Service) noteRefund(ctx context.Context, r payment.Refund, report payment.RefundReport) error {
 	return s.db.Update(ctx, func(tx *db.Tx) error {
+		if err := order.LockTx(tx, r.OrderID); err != nil {
+			return err
+		}
 		switch report.State {
 		case payment.RefundSucceeded:
 			return s.refundDoneTx(tx, r, report)

@@ -7,6 +7,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
+	"panshi/internal/order"
 	"panshi/internal/payment"
 )
 
@@ -48,12 +49,7 @@ func (s *Service) Settle(ctx context.Context, account payment.Account, r payment
 	if r.TransactionID == "" || r.PaymentNo == "" {
 		return Ignored, errs.New(errs.Malformed, "report_incomplete", "the report lacks a transaction or payment number")
 	}
-	in := settling{account, r, by, originOf(ctx)}
-	var res settleResult
-	err := s.db.Update(ctx, func(tx *db.Tx) error {
-		res = s.settleTx(tx, []settling{in})[0]
-		return res.err
-	})
+	res, err := s.settleAny(ctx, settling{account, r, by, originOf(ctx)})
 	if err != nil {
 		return Ignored, err
 	}
@@ -64,14 +60,49 @@ func (s *Service) Settle(ctx context.Context, account payment.Account, r payment
 	return res.outcome, nil
 }
 
-// settleTx settles a batch of reports. An item that fails has an error in its
-// result and must not be committed.
-func (s *Service) settleTx(tx *db.Tx, batch []settling) []settleResult {
-	results := make([]settleResult, len(batch))
-	for i, in := range batch {
-		results[i] = s.settleOneTx(tx, in)
+// settleAny settles a report the way that is fastest on the engine, as
+// placeAny does with orders.
+func (s *Service) settleAny(ctx context.Context, in settling) (settleResult, error) {
+	engine, err := s.engine.of(ctx, s.db)
+	if err != nil {
+		return settleResult{}, err
 	}
-	return results
+	if engine == db.Postgres {
+		res, err := s.settles.do(ctx, in)
+		if err == nil {
+			err = res.err
+		}
+		if !runsAlone(err) {
+			return res, err
+		}
+	}
+	var res settleResult
+	err = patiently(ctx, func() error {
+		return s.db.Update(ctx, func(tx *db.Tx) error {
+			res = s.settleOneTx(tx, in)
+			return res.err
+		})
+	})
+	return res, err
+}
+
+// settleMany settles a batch of reports in one transaction.
+func (s *Service) settleMany(ctx context.Context, batch []settling) (results []settleResult, err error) {
+	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
+		results, err = s.settleTx(tx, batch)
+		return err
+	})
+	return results, err
+}
+
+// settleTx settles a batch of reports. If it fails nothing may be committed;
+// an item of several that fails has an error in its result and wrote nothing.
+func (s *Service) settleTx(tx *db.Tx, batch []settling) ([]settleResult, error) {
+	if len(batch) > 1 {
+		return s.settleBatchTx(tx, batch)
+	}
+	res := s.settleOneTx(tx, batch[0])
+	return []settleResult{res}, res.err
 }
 
 func (s *Service) settleOneTx(tx *db.Tx, in settling) settleResult {
@@ -83,6 +114,9 @@ func (s *Service) settleOneTx(tx *db.Tx, in settling) settleResult {
 		return settleResult{err: err}
 	case p.AccountID != in.account.ID:
 		return holdStrayTx(tx, in, "account_mismatch")
+	}
+	if p, err = lockedTx(tx, p); err != nil {
+		return settleResult{err: err}
 	}
 	owner, fresh, err := payment.TransactionTx(tx, p, in.report)
 	switch {
@@ -98,6 +132,29 @@ func (s *Service) settleOneTx(tx *db.Tx, in settling) settleResult {
 		return s.holdMismatchTx(tx, in, p, reason)
 	}
 	return s.acceptTx(tx, in, p)
+}
+
+// lockOrderTx locks an order that was read, and gives it as it is then.
+func lockOrderTx(tx *db.Tx, o order.Order) (order.Order, error) {
+	if tx.Engine() == db.SQLite {
+		return o, nil
+	}
+	if err := order.LockTx(tx, o.ID); err != nil {
+		return o, err
+	}
+	return order.ByIDTx(tx, o.MerchantID, o.ID)
+}
+
+// lockedTx locks a payment's order, as whoever moves money or goods of an
+// order does first, and gives the payment as it is then.
+func lockedTx(tx *db.Tx, p payment.Payment) (payment.Payment, error) {
+	if tx.Engine() == db.SQLite {
+		return p, nil
+	}
+	if err := order.LockTx(tx, p.OrderID); err != nil {
+		return p, err
+	}
+	return payment.ByIDTx(tx, p.MerchantID, p.ID)
 }
 
 // mismatch names what of a verified report does not fit the payment.

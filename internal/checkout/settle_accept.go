@@ -20,8 +20,7 @@ func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResu
 		return settleResult{err: err}
 	}
 	p.Status, p.Received = payment.Paid, in.report.Amount.Minor
-	if err := ledger.PostTx(tx, ledger.Transfer(p.MerchantID, "payment", p.ID,
-		ledger.Sales, ledger.Provider(p.AccountID), p.Amount)); err != nil {
+	if err := ledger.PostTx(tx, bookedAs(p)); err != nil {
 		return settleResult{err: err}
 	}
 	fault.Point("checkout.settle.money-booked")
@@ -31,6 +30,11 @@ func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResu
 	}
 	outcome, err := s.giveTx(tx, o, p, in)
 	return settleResult{outcome: outcome, err: err}
+}
+
+// bookedAs is the booking of a payment in full.
+func bookedAs(p payment.Payment) ledger.Entry {
+	return ledger.Transfer(p.MerchantID, "payment", p.ID, ledger.Sales, ledger.Provider(p.AccountID), p.Amount)
 }
 
 // giveTx decides what an order gets for a payment in full.

@@ -37,6 +37,9 @@ func (s *Service) DeliverByHand(ctx context.Context, merchantID id.ID, orderNo s
 	}
 	var v View
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		if err := order.LockTx(tx, o.ID); err != nil {
+			return err
+		}
 		o, err := order.ByIDTx(tx, merchantID, o.ID)
 		if err != nil {
 			return err

@@ -18,12 +18,12 @@ import (
 )
 
 // shareText gives a SKU its shared text.
-func (w *world) shareText(sku catalog.SKU) {
+func (s *shop) shareText(sku catalog.SKU) {
 	contentID := id.New()
-	sealed, err := w.vault.Seal(vault.Cards, stock.SharedCell(contentID), []byte("the same for all"))
-	require.NoError(w.t, err)
-	require.NoError(w.t, w.db.Update(w.t.Context(), func(tx *db.Tx) error {
-		return stock.PutSharedTx(tx, w.merchant.ID, sku.ID, contentID, sealed)
+	sealed, err := s.vault.Seal(vault.Cards, stock.SharedCell(contentID), []byte("the same for all"))
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.db.Update(s.t.Context(), func(tx *db.Tx) error {
+		return stock.PutSharedTx(tx, s.merchant.ID, sku.ID, contentID, sealed)
 	}))
 }
 

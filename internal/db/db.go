@@ -154,6 +154,15 @@ func Millis(t time.Time) any {
 	return t.UnixMilli()
 }
 
+// MillisOrZero is a time in a list of them, which cannot hold nil: the zero
+// time is 0, and NULLIF makes it NULL again.
+func MillisOrZero(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
 // Time reads what Millis stored. It implements sql.Scanner.
 type Time struct{ time.Time }
 

@@ -44,14 +44,8 @@ func Transfer(merchantID id.ID, kind string, subject id.ID, from, to string, amo
 // to zero is refused; the same kind of entry for the same subject is
 // db.ErrUnique.
 func PostTx(tx *db.Tx, e Entry) error {
-	sums := map[money.Currency]int64{}
-	for _, l := range e.Legs {
-		sums[l.Amount.Currency] += l.Amount.Minor
-	}
-	for _, sum := range sums {
-		if sum != 0 {
-			return errs.New(errs.Integrity, "unbalanced_entry", "a ledger entry does not sum to zero")
-		}
+	if err := e.balanced(); err != nil {
+		return err
 	}
 	entryID := id.New()
 	if _, err := tx.Exec(`INSERT INTO ledger_entries (id, merchant_id, kind, subject_id, created_at)
@@ -63,6 +57,22 @@ func PostTx(tx *db.Tx, e Entry) error {
 			VALUES ($1, $2, $3, $4, $5, $6)`, entryID, i+1, e.MerchantID, l.Account, l.Amount.Minor,
 			string(l.Amount.Currency)); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// balanced refuses an entry whose legs do not sum to zero in every currency.
+func (e Entry) balanced() error {
+	for _, l := range e.Legs {
+		var sum int64
+		for _, other := range e.Legs {
+			if other.Amount.Currency == l.Amount.Currency {
+				sum += other.Amount.Minor
+			}
+		}
+		if sum != 0 {
+			return errs.New(errs.Integrity, "unbalanced_entry", "a ledger entry does not sum to zero")
 		}
 	}
 	return nil

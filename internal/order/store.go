@@ -147,7 +147,8 @@ func DueTx(tx *db.Tx, status Status, limit int) ([]Order, error) {
 	return db.Collect(tx, scan, query, db.Millis(tx.Now()), limit)
 }
 
-// UnpaidOfTx counts a contact's pending orders.
+// UnpaidOfTx counts a contact's pending orders. Whoever compares the number
+// with a limit calls LockContactsTx first.
 func UnpaidOfTx(tx *db.Tx, merchantID id.ID, contactIndex []byte) (n int, err error) {
 	err = tx.Get([]any{&n}, `SELECT COUNT(*) FROM orders
 		WHERE merchant_id = $1 AND contact_index = $2 AND status = 'pending'`, merchantID, contactIndex)

@@ -116,8 +116,15 @@ func ResolveTx(tx *db.Tx, h Hold, resolution string) error {
 }
 
 // HasHoldTx tells whether a case with the same merchant, reason and detail was
-// recorded before.
+// recorded before. Where writers run side by side, others who ask the same wait
+// until this transaction has ended: the case is recorded once.
 func HasHoldTx(tx *db.Tx, h Hold) (bool, error) {
+	if tx.Engine() == db.Postgres {
+		name := "holds/" + h.MerchantID.String() + "/" + h.Reason + "/" + h.Detail
+		if _, err := tx.Exec(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, name); err != nil {
+			return false, err
+		}
+	}
 	var n int64
 	err := tx.Get([]any{&n}, `SELECT COUNT(*) FROM holds WHERE merchant_id = $1 AND reason = $2 AND detail = $3`,
 		h.MerchantID, h.Reason, h.Detail)

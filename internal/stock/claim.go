@@ -12,9 +12,12 @@ import (
 // of (sku_id, id) follows the index; by id alone PostgreSQL would walk the
 // primary key past every sold card. Where writers run side by side, cards that
 // another order is just taking are passed over; SQLite has one writer.
-func claimCards(engine db.Engine) string {
-	if engine == db.Postgres {
+func claimCards(engine db.Engine, quantity int) string {
+	switch {
+	case engine == db.Postgres:
 		return claimCardsPostgres
+	case quantity == 1:
+		return claimCardSQLite
 	}
 	return claimCardsSQLite
 }
@@ -27,19 +30,26 @@ const claimCardsSQLite = `UPDATE cards SET status = 'held', order_id = $1 WHERE 
 	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
 	 ORDER BY sku_id, id LIMIT $4)`
 
+// claimCardSQLite is the same for one card, which most orders want: a list
+// makes SQLite keep a table of it and a journal for the statement, an id does not.
+const claimCardSQLite = `UPDATE cards SET status = 'held', order_id = $1 WHERE id =
+	(SELECT id FROM cards WHERE sku_id = $2 AND merchant_id = $3 AND status = 'available'
+	 ORDER BY sku_id, id LIMIT $4)`
+
 // HoldTx reserves the items of an order, for card SKUs the very cards. If one
-// claim cannot be met it returns ErrSoldOut, and the caller rolls back.
+// claim cannot be met it returns ErrSoldOut or ErrCardsBusy, and the caller
+// rolls back.
 func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 	for _, c := range claims {
 		if c.Mode != Cards {
 			continue
 		}
-		got, err := tx.Exec(claimCards(tx.Engine()), orderID, c.SKUID, merchantID, c.Quantity)
+		got, err := tx.Exec(claimCards(tx.Engine(), c.Quantity), orderID, c.SKUID, merchantID, c.Quantity)
 		if err != nil {
 			return err
 		}
 		if got != int64(c.Quantity) {
-			return ErrSoldOut
+			return short(tx.Engine())
 		}
 	}
 	for _, c := range bySKU(claims) {
@@ -48,6 +58,16 @@ func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 		}
 	}
 	return nil
+}
+
+// short is what too few cards mean. Cards that SKIP LOCKED passed over may come
+// back, when an order that was taking them fails. Where one writes at a time
+// there are no such cards: all that the counter tells of are in sight.
+func short(engine db.Engine) error {
+	if engine == db.Postgres {
+		return ErrCardsBusy
+	}
+	return ErrSoldOut
 }
 
 func holdCounter(tx *db.Tx, merchantID id.ID, c Claim) error {
@@ -92,7 +112,7 @@ func sellCards(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) ([]SoldCard
 	}
 	sold, err := db.Collect(tx, scanSold, `UPDATE cards SET status = 'sold'
 		WHERE order_id = $1 AND merchant_id = $2 AND status = 'held'
-		RETURNING id, sku_id, content_sealed`, orderID, merchantID)
+		RETURNING id, sku_id`, orderID, merchantID)
 	if err != nil {
 		return nil, err
 	}
@@ -150,6 +170,6 @@ func bySKU(claims []Claim) []Claim {
 
 func scanSold(rows db.Rows) (SoldCard, error) {
 	var c SoldCard
-	err := rows.Scan(&c.ID, &c.SKUID, &c.Content)
+	err := rows.Scan(&c.ID, &c.SKUID)
 	return c, err
 }

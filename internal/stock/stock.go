@@ -22,6 +22,11 @@ const UnlimitedShown = 9999
 // caller must roll back what it wrote for the order.
 var ErrSoldOut = errs.New(errs.Conflict, "sold_out", "not enough stock is left")
 
+// ErrCardsBusy says that a counter tells of enough cards, but others are just
+// taking them or putting them back. The caller rolls back, so that it stands in
+// nobody's way, and looks again: only a counter says that a SKU is sold out.
+var ErrCardsBusy = errs.New(errs.Unavailable, "stock_busy", "others are buying the last ones; try again")
+
 // Claim is a number of items of a SKU for an order.
 type Claim struct {
 	SKUID    id.ID
@@ -47,7 +52,6 @@ type SealedCard struct {
 
 // SoldCard is a card key that belongs to an order.
 type SoldCard struct {
-	ID      id.ID
-	SKUID   id.ID
-	Content []byte // sealed
+	ID    id.ID
+	SKUID id.ID
 }

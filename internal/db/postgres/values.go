@@ -39,15 +39,25 @@ func (s *stmt) encode(args []any) (values [][]byte, formats []int16, err error) 
 	}
 	values, formats = make([][]byte, len(args)), make([]int16, len(args))
 	for i, arg := range args {
-		v, err := plain(arg)
-		if err != nil {
-			return nil, nil, err
-		}
-		if values[i], formats[i], err = encodeAs(s.desc.ParamOIDs[i], v); err != nil {
+		if values[i], formats[i], err = encodeArg(s.desc.ParamOIDs[i], arg); err != nil {
 			return nil, nil, fmt.Errorf("db: parameter $%d: %w (in %s)", i+1, err, head(s.query))
 		}
 	}
 	return values, formats, nil
+}
+
+// encodeArg writes one argument as the server's type oid.
+func encodeArg(oid uint32, arg any) ([]byte, int16, error) {
+	if list, is, err := arrayOf(arg); err != nil {
+		return nil, 0, err
+	} else if is {
+		return encodeArray(oid, list)
+	}
+	v, err := plain(arg)
+	if err != nil {
+		return nil, 0, err
+	}
+	return encodeAs(oid, v)
 }
 
 // plain reduces an argument to nil, bool, int64, float64, string or []byte.
