@@ -24,3 +24,16 @@ func TestSQLiteIsFreshAndMigrated(t *testing.T) {
 		require.Equal(t, 1, n)
 	}
 }
+
+func TestOpenFollowsTheEnvironment(t *testing.T) {
+	for _, engine := range []db.Engine{db.SQLite, db.Postgres} {
+		t.Setenv(dbtest.EngineVariable, string(engine))
+		d := dbtest.Open(t, dbtest.Options{})
+		require.NoError(t, d.View(context.Background(), func(tx *db.Tx) error {
+			require.Equal(t, engine, tx.Engine())
+			return nil
+		}))
+	}
+	t.Setenv(dbtest.EngineVariable, "")
+	require.Equal(t, db.SQLite, dbtest.Engine())
+}
