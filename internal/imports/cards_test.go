@@ -1,7 +1,6 @@
 package imports
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 
 	"panshi/internal/catalog"
 	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
 	"panshi/internal/errs"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
@@ -233,27 +233,9 @@ func TestNothingInClear(t *testing.T) {
 	_, err := s.SharedText(t.Context(), s.m.ID, "BOOK", secret)
 	require.NoError(t, err)
 	for _, table := range []string{"cards", "shared_contents", "import_batches", "import_findings", "audit_records"} {
-		s.view(func(tx *db.Tx) error {
-			var columns int
-			if err := tx.Get([]any{&columns}, `SELECT COUNT(*) FROM pragma_table_info($1)`, table); err != nil {
-				return err
-			}
-			all, err := db.Collect(tx, func(rows db.Rows) (string, error) {
-				cells, dest := make([]any, columns), make([]any, columns)
-				for i := range cells {
-					dest[i] = &cells[i]
-				}
-				err := rows.Scan(dest...)
-				var b bytes.Buffer
-				for _, c := range cells {
-					fmt.Fprintf(&b, "%s|", c)
-				}
-				return b.String(), err
-			}, `SELECT * FROM `+table)
-			require.NotEmpty(t, all)
-			require.NotContains(t, strings.Join(all, "\n"), secret, table)
-			return err
-		})
+		stored := dbtest.Dump(t, s.db, table)
+		require.NotEmpty(t, stored, table)
+		require.NotContains(t, stored, secret, table)
 	}
 }
 
@@ -299,7 +281,7 @@ func TestSealsWithTheRowsOwnCell(t *testing.T) {
 	s := newShop(t)
 	s.load("KEY", "a\nb\n")
 	s.update(func(tx *db.Tx) error {
-		_, err := tx.Exec(`UPDATE cards SET content_sealed = (SELECT MAX(content_sealed) FROM cards)`)
+		_, err := tx.Exec(`UPDATE cards SET content_sealed = (SELECT content_sealed FROM cards ORDER BY content_sealed DESC LIMIT 1)`)
 		return err
 	})
 	var opened int

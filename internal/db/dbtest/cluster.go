@@ -35,7 +35,7 @@ unix_socket_directories = '%s'
 unix_socket_permissions = 0700
 max_connections = 300
 shared_buffers = 64MB
-max_wal_size = 1GB
+max_wal_size = 512MB
 checkpoint_timeout = 1h
 min_wal_size = 16MB
 fsync = on
@@ -63,8 +63,27 @@ const usedLimit = 24
 // migrated is the database that Postgres copies.
 const migrated = "panshi_migrated"
 
-// startCluster makes and starts a server, with one database that is migrated.
-func startCluster() (*cluster, error) {
+// memory is a file system in memory, where Linux has one. A test's server loses
+// nothing there that the test could miss: it is the shop that is killed, and
+// waiting for a disk is most of what a test of a store would do.
+const memory = "/dev/shm"
+
+// roomInMemory is what several servers at once may need, in bytes.
+const roomInMemory = 4 << 30
+
+// inMemory is memory, or "" (the temporary directory) where there is too little.
+func inMemory() string {
+	var fs syscall.Statfs_t
+	const tmpfs = 0x01021994
+	if err := syscall.Statfs(memory, &fs); err != nil || fs.Type != tmpfs || fs.Bavail*uint64(fs.Bsize) < roomInMemory {
+		return ""
+	}
+	return memory
+}
+
+// startCluster makes and starts a server with its data below dir ("" is the
+// temporary directory), and in it one database that is migrated.
+func startCluster(dir string) (*cluster, error) {
 	bin, err := serverBinaries()
 	if err != nil {
 		return nil, err
@@ -73,7 +92,7 @@ func startCluster() (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "panshi-pg-")
+	dir, err = os.MkdirTemp(dir, "panshi-pg-")
 	if err != nil {
 		return nil, err
 	}
