@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"panshi/internal/db"
+	"panshi/internal/db/pgserver"
 	"panshi/internal/db/postgres"
 	"panshi/internal/db/sqlite"
 )
 
 // server is the one PostgreSQL of the test process. It starts with the first
 // test that asks for it and ends with the process.
-var server = sync.OnceValues(func() (*cluster, error) { return startCluster(inMemory()) })
+var server = sync.OnceValues(func() (*cluster, error) { return startCluster(pgserver.Memory()) })
 
 // slowServer is that of benchmarks: it waits for a disk as a shop's does.
 var slowServer = sync.OnceValues(func() (*cluster, error) { return startCluster("") })
@@ -55,7 +56,7 @@ func postgresURL(t testing.TB, template string) string {
 			t.Errorf("dbtest: dropping databases: %v", err)
 		}
 	})
-	return c.url(name)
+	return c.URL(name)
 }
 
 func openPostgres(t testing.TB, url string, configure ...func(*postgres.Config)) *postgres.DB {
