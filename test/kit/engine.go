@@ -1,7 +1,6 @@
 package kit
 
 import (
-	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -10,7 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/db"
@@ -131,11 +129,12 @@ func (s *Shop) Disks() []string {
 // databaseOID names the folder of the shop's tables.
 func (s *Shop) databaseOID() string {
 	s.t.Helper()
-	ctx := context.WithoutCancel(s.t.Context())
-	conn, err := pgx.Connect(ctx, s.databaseURL)
+	d, err := postgres.Open(s.t.Context(), postgres.Config{URL: s.databaseURL})
 	require.NoError(s.t, err)
-	defer conn.Close(ctx)
-	var oid uint32
-	require.NoError(s.t, conn.QueryRow(ctx, `SELECT oid FROM pg_database WHERE datname = current_database()`).Scan(&oid))
-	return strconv.FormatUint(uint64(oid), 10)
+	var oid int64
+	err = d.View(s.t.Context(), func(tx *db.Tx) error {
+		return tx.Get([]any{&oid}, `SELECT oid::bigint FROM pg_database WHERE datname = current_database()`)
+	})
+	require.NoError(s.t, errors.Join(err, d.Close()))
+	return strconv.FormatInt(oid, 10)
 }
