@@ -12,10 +12,21 @@ import (
 )
 
 // TestNodesClaimSideBySide: of two jobs that are due each of two nodes gets
-// one, instead of both the same and one of them nothing.
+// one, and neither waits for the other.
 func TestNodesClaimSideBySide(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Open(t, dbtest.Options{})
+	met := false
+	for range 5 { // a busy machine may start one node late
+		met = claimSideBySide(t, d) || met
+	}
+	require.Equal(t, dbtest.Engine() == db.Postgres, met, "SQLite has one writer at a time")
+}
+
+// claimSideBySide queues two jobs, claims them on two nodes, and tells whether
+// both nodes had chosen a job before either took it.
+func claimSideBySide(t *testing.T, d db.DB) (met bool) {
+	t.Helper()
 	for range 2 {
 		require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
 			return EnqueueTx(tx, id.New(), "mail", id.New())
@@ -39,4 +50,5 @@ func TestNodesClaimSideBySide(t *testing.T) {
 		require.Len(t, got[i], 1)
 	}
 	require.NotEqual(t, got[0][0].ID, got[1][0].ID)
+	return nodes.Met()
 }

@@ -8,27 +8,49 @@ import (
 	"panshi/internal/db"
 )
 
-// Overlapping is d with Updates that wait for each other: each stands still
-// before its first Exec until n of them have come so far. So all have read
-// before any writes, which is how decisions by stale reads come about on a
-// server, and only there. Code that is right makes all but one wait earlier, at
-// a lock; then the one goes on after a moment.
-func Overlapping(d db.DB, n int) db.DB {
-	return &overlapping{d, &meeting{left: n, all: make(chan struct{})}}
+// Overlap is a database whose Updates wait for each other.
+type Overlap struct {
+	db.DB
+	meetings [meetings]*meeting
 }
 
-type overlapping struct {
-	db.DB
-	meeting *meeting
+// meetings is before how many of its Execs an Update waits.
+const meetings = 2
+
+// patience is how long one waits that others cannot reach.
+const patience = 300 * time.Millisecond
+
+// Overlapping is d with Updates that stand still before their first and before
+// their second Exec until n of them have come so far. So all have read before
+// any writes, and all have written once before any goes on, which is how
+// decisions by stale reads come about on a server, and only there. Code that is
+// right makes all but one wait earlier, at a lock; then the one goes on after a
+// moment.
+func Overlapping(d db.DB, n int) *Overlap {
+	o := &Overlap{DB: d}
+	for i := range o.meetings {
+		o.meetings[i] = &meeting{left: n, all: make(chan struct{})}
+	}
+	return o
+}
+
+// Met tells whether n Updates came to their first Exec before one of them gave
+// up waiting: none was held up by another.
+func (o *Overlap) Met() bool {
+	m := o.meetings[0]
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.left <= 0 && !m.missed
 }
 
 // Update implements db.DB.
-func (o *overlapping) Update(ctx context.Context, fn func(tx *db.Tx) error) error {
+func (o *Overlap) Update(ctx context.Context, fn func(tx *db.Tx) error) error {
 	return o.DB.Update(ctx, func(tx *db.Tx) error {
-		var once sync.Once
+		execs := 0
 		return through(ctx, tx, fn, func(writes bool) error {
-			if writes {
-				once.Do(o.meeting.come)
+			if writes && execs < meetings {
+				o.meetings[execs].come()
+				execs++
 			}
 			return nil
 		})
@@ -37,13 +59,11 @@ func (o *overlapping) Update(ctx context.Context, fn func(tx *db.Tx) error) erro
 
 // meeting is where transactions wait for each other.
 type meeting struct {
-	mu   sync.Mutex
-	left int // who has not come yet; guarded by mu
-	all  chan struct{}
+	mu     sync.Mutex
+	left   int  // who has not come yet; guarded by mu
+	missed bool // somebody went on alone; guarded by mu
+	all    chan struct{}
 }
-
-// patience is how long one waits that others cannot reach.
-const patience = 300 * time.Millisecond
 
 func (m *meeting) come() {
 	m.mu.Lock()
@@ -54,6 +74,9 @@ func (m *meeting) come() {
 	select {
 	case <-m.all:
 	case <-time.After(patience):
+		m.mu.Lock()
+		m.missed = true
+		m.mu.Unlock()
 	}
 }
 
@@ -74,7 +97,7 @@ type rerunning struct {
 func (r *rerunning) Update(ctx context.Context, fn func(tx *db.Tx) error) error {
 	r.mu.Lock()
 	r.turn = r.turn%r.limit + 1
-	left := r.turn
+	left := r.turn - 1
 	r.mu.Unlock()
 	_ = r.DB.Update(ctx, func(tx *db.Tx) error { // its outcome is forgotten, as that of a run that collided
 		_ = through(ctx, tx, fn, func(bool) error {
