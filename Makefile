@@ -47,15 +47,20 @@ setup: ## install what tests need and is missing: Debian packages (as root), npm
 ##@ Test
 
 .PHONY: test
-test: test-go test-faults test-browser ## all tests, and first what they need
+test: test-go test-postgres test-faults test-browser ## all tests, and first what they need
 
 .PHONY: test-go
 test-go: setup ## go test of every package, short torture and end-to-end tests included
 	go test -timeout 10m $(TESTFLAGS) ./...
 
+.PHONY: test-postgres
+test-postgres: setup ## the tests of stores and the black-box tests again, on a PostgreSQL that they start
+	PANSHI_TEST_ENGINE=postgres go test -timeout 10m $(TESTFLAGS) $$(scripts/engine-packages.sh)
+
 .PHONY: test-faults
-test-faults: ## crash at every named point and look what is left
+test-faults: setup ## crash at every named point and look what is left, on both engines
 	go test -tags faultpoints -timeout 10m $(TESTFLAGS) ./internal/vault ./test/torture/...
+	PANSHI_TEST_ENGINE=postgres go test -tags faultpoints -timeout 10m $(TESTFLAGS) ./test/torture/...
 
 .PHONY: test-browser
 test-browser: setup build ## buy in a real browser, phone and desktop, both languages
@@ -73,6 +78,8 @@ fuzz: ## every fuzz function for FUZZTIME each (default 3s)
 torture: ## the long torture: 100 kills under load and every crash point (half an hour)
 	PANSHI_TORTURE=long go test -timeout 90m -count=1 -v $(TESTFLAGS) ./test/torture/... ./test/powerloss/...
 	PANSHI_TORTURE=long go test -tags faultpoints -timeout 60m -count=1 -v $(TESTFLAGS) ./test/torture/...
+	PANSHI_TEST_ENGINE=postgres PANSHI_TORTURE=long go test -timeout 90m -count=1 -v $(TESTFLAGS) ./test/torture/...
+	PANSHI_TEST_ENGINE=postgres PANSHI_TORTURE=long go test -tags faultpoints -timeout 60m -count=1 -v $(TESTFLAGS) ./test/torture/...
 
 .PHONY: nightly
 nightly: ## everything, long: ci, all packages under race, a minute of each fuzz function, torture

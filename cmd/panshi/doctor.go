@@ -77,6 +77,9 @@ func (doctorCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 // key file and the database were proved to fit.
 func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if !hasShop(cfg) {
+		if cfg.DB.URL != "" {
+			return []finding{warn("shop", "%s", noShop(cfg))}
+		}
 		return []finding{ok("shop", "none yet; `panshi merchant put` or `panshi demo` makes one")}
 	}
 	s, err := openShop(ctx, t, cfg, refuse)

@@ -57,13 +57,23 @@ func openOnce(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone)
 		return nil, err
 	}
 	if none == refuse && !hasShop(cfg) {
-		return nil, errs.Field("data", "no_shop", "there is no shop in "+cfg.Data+"; `panshi merchant put` or `panshi demo` makes one, or say where yours is")
+		return nil, noShop(cfg)
 	}
 	local, err := app.OpenLocal(ctx, cfg, t.log(slog.LevelWarn))
 	if err != nil {
 		return nil, err
 	}
 	return &shop{local, local, local.Close}, nil
+}
+
+// noShop says what to do where there is nothing to work on. On a server's
+// database the shop may be there, and only its keys be elsewhere.
+func noShop(cfg app.Config) error {
+	if cfg.DB.URL != "" {
+		return errs.Field("vault.dir", "no_shop", "there are no keys in "+cfg.Vault.Dir+"; copy those of a machine that serves this shop, or set vault.dir and vault.key_file"+
+			" to where they are; `panshi merchant put` or `panshi demo` makes a new shop")
+	}
+	return errs.Field("data", "no_shop", "there is no shop in "+cfg.Data+"; `panshi merchant put` or `panshi demo` makes one, or say where yours is")
 }
 
 // withShop does one thing to the shop that g names.

@@ -2,6 +2,7 @@ package access
 
 import (
 	"errors"
+	"strconv"
 	"time"
 
 	"panshi/internal/db"
@@ -37,15 +38,16 @@ func scanAccount(rows db.Rows) (account, error) {
 }
 
 // byLoginTx reads the active account with a login; the zero account if none.
-func byLoginTx(tx *db.Tx, login string) (account, error) {
+// lock is tx.ForUpdate or "".
+func byLoginTx(tx *db.Tx, login, lock string) (account, error) {
 	return firstAccount(db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM staff
-		WHERE login = $1 AND status = 'active'`, login))
+		WHERE login = $1 AND status = 'active'`+lock, login))
 }
 
-// byIDTx reads an active account; the zero account if none.
+// byIDTx reads an active account to change it; the zero account if none.
 func byIDTx(tx *db.Tx, merchantID, staffID id.ID) (account, error) {
 	return firstAccount(db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM staff
-		WHERE id = $1 AND merchant_id = $2 AND status = 'active'`, staffID, merchantID))
+		WHERE id = $1 AND merchant_id = $2 AND status = 'active'`+tx.ForUpdate(), staffID, merchantID))
 }
 
 func firstAccount(found []account, err error) (account, error) {
@@ -55,9 +57,12 @@ func firstAccount(found []account, err error) (account, error) {
 	return found[0], nil
 }
 
-// unknownTx reads how often logins of a bucket failed.
+// unknownTx reads how often logins of a bucket failed, to change it.
 func unknownTx(tx *db.Tx, bucket int64) (account, error) {
 	a := account{bucket: bucket}
+	if err := tx.Alone("access/unknown login " + strconv.FormatInt(bucket, 10)); err != nil {
+		return a, err
+	}
 	var retry db.Time
 	err := tx.Get([]any{&a.failures, &retry}, `SELECT failures, retry_at FROM staff_unknown_logins WHERE bucket = $1`, bucket)
 	if errors.Is(err, db.ErrNoRows) {
@@ -79,6 +84,17 @@ func setDelayTx(tx *db.Tx, a account, failures int, retryAt time.Time) error {
 		a.bucket, failures, db.Millis(retryAt))
 	return err
 }
+
+// takeBackTx takes the charge of an attempt back. If the account was charged
+// again since it was read, all charges stay.
+func takeBackTx(tx *db.Tx, a account) error {
+	_, err := tx.Exec(`UPDATE staff SET failures = $1, retry_at = NULL WHERE id = $2 AND merchant_id = $3 AND failures = $4`,
+		a.failures, a.id, a.merchantID, charged(a.failures))
+	return err
+}
+
+// charged is the number of failures after one more.
+func charged(failures int) int { return min(failures+1, 1_000_000) }
 
 // delays of failed attempts.
 const (

@@ -3,7 +3,6 @@ package access
 import (
 	"context"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,7 +12,6 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
-	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/id"
 	"panshi/internal/merchant"
@@ -25,7 +23,7 @@ const goodPassword = "violet ladder 71 monsoon"
 // kit is a shop with two merchants and a clock that the test moves.
 type kit struct {
 	t      *testing.T
-	db     *sqlite.DB
+	db     db.DB
 	clock  *clock.Manual
 	access *Service
 	one    id.ID
@@ -35,7 +33,7 @@ type kit struct {
 func newKit(t *testing.T) *kit {
 	t.Helper()
 	k := &kit{t: t, clock: clock.NewManual(time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC))}
-	k.db = dbtest.SQLite(t, func(c *sqlite.Config) { c.Clock = k.clock })
+	k.db = dbtest.Open(t, dbtest.Options{Clock: k.clock})
 	dir := t.TempDir()
 	v, err := vault.Create(vault.Config{KeyFile: filepath.Join(dir, "key"), Dir: filepath.Join(dir, "keys")})
 	require.NoError(t, err)
@@ -123,24 +121,8 @@ func (k *kit) actions() []string {
 
 // dump is every byte of every table of this package and of the trail.
 func (k *kit) dump() string {
-	var b strings.Builder
-	tables := []string{"staff", "staff_recovery_codes", "staff_sessions", "staff_setup_links", "staff_unknown_logins", "audit_records"}
-	require.NoError(k.t, k.db.View(k.ctx(), func(tx *db.Tx) error {
-		for _, table := range tables {
-			columns, err := db.Collect(tx, func(rows db.Rows) (s string, err error) { return s, rows.Scan(&s) },
-				`SELECT name FROM pragma_table_info('`+table+`')`)
-			if err != nil {
-				return err
-			}
-			cells, err := db.Collect(tx, func(rows db.Rows) (s string, err error) { return s, rows.Scan(&s) },
-				`SELECT COALESCE(CAST(`+strings.Join(columns, ` AS TEXT), '') || '|' || COALESCE(CAST(`)+` AS TEXT), '') FROM `+table)
-			if err != nil {
-				return err
-			}
-			b.WriteString(strings.Join(cells, "\n"))
-		}
-		return nil
-	}))
-	require.NotEmpty(k.t, b.String())
-	return b.String()
+	all := dbtest.Dump(k.t, k.db,
+		"staff", "staff_recovery_codes", "staff_sessions", "staff_setup_links", "staff_unknown_logins", "audit_records")
+	require.NotEmpty(k.t, all)
+	return all
 }

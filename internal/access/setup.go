@@ -79,7 +79,16 @@ func (s *Service) makeLink(ctx context.Context, merchantID id.ID, reissued bool)
 	return token, nil
 }
 
+// ownersAloneTx lets one transaction at a time decide by a merchant's owners
+// and open link.
+func ownersAloneTx(tx *db.Tx, merchantID id.ID) error {
+	return tx.Alone("access/owners " + merchantID.String())
+}
+
 func mayLinkTx(tx *db.Tx, merchantID id.ID, reissued bool) error {
+	if err := ownersAloneTx(tx, merchantID); err != nil {
+		return err
+	}
 	var n int
 	if err := tx.Get([]any{&n}, `SELECT COUNT(*) FROM merchants WHERE id = $1`, merchantID); err != nil {
 		return err
@@ -221,7 +230,7 @@ func (s *Service) CompleteSetup(ctx context.Context, r SetupRequest) (SetUp, err
 // link the merchant's with this login.
 func (s *Service) ownerToBe(ctx context.Context, l link, login string) (a account, replace bool, err error) {
 	err = s.db.View(ctx, func(tx *db.Tx) error {
-		a, err = byLoginTx(tx, login)
+		a, err = byLoginTx(tx, login, "")
 		return err
 	})
 	switch {
@@ -259,6 +268,9 @@ func (s *Service) confirm(l link, staffID id.ID, code string, now time.Time) (se
 // useLinkTx ends a link; of many who try, one succeeds. The secret that was
 // confirmed must still be the enrolled one.
 func useLinkTx(tx *db.Tx, l link, handle string) error {
+	if err := ownersAloneTx(tx, l.merchantID); err != nil {
+		return err
+	}
 	now := db.Millis(tx.Now())
 	changed, err := tx.Exec(`UPDATE staff_setup_links SET used_at = $1, totp_sealed = NULL, handle_hash = NULL
 		WHERE token_hash = $2 AND merchant_id = $3 AND used_at IS NULL AND expires_at > $4

@@ -59,7 +59,7 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Session, error) 
 		login = "-" // nobody has it, and it costs the same
 	}
 	at, rehashed, err := s.examine(ctx, "staff.sign_in", r.Password, "", func(tx *db.Tx) (account, error) {
-		a, err := byLoginTx(tx, login)
+		a, err := byLoginTx(tx, login, tx.ForUpdate())
 		if err != nil || a.known() {
 			return a, err
 		}
@@ -75,9 +75,10 @@ func (s *Service) SignIn(ctx context.Context, r SignInRequest) (Session, error) 
 	if err != nil {
 		return Session{}, s.failed(ctx, at, err)
 	}
-	session := Session{Token: newToken()}
+	token := newToken()
+	var session Session
 	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
-		session, err = s.openTx(tx, at, pr, rehashed, session.Token, r.Replaces)
+		session, err = s.openTx(tx, at, pr, rehashed, token, r.Replaces)
 		return err
 	})
 	if errs.CodeOf(err) == ErrSignIn.Code {
@@ -123,7 +124,9 @@ func (s *Service) examine(ctx context.Context, what, password, next string,
 	return at, hashed, nil
 }
 
-// charge counts the attempt as failed before it is examined.
+// charge counts the attempt as failed before it is examined. find locks what
+// it reads: of many attempts at once one is examined, and the others find its
+// delay.
 func (s *Service) charge(ctx context.Context, what string, find func(*db.Tx) (account, error)) (attempt, error) {
 	_, request := audit.Origin(ctx)
 	at := attempt{what: what, request: request}
@@ -138,7 +141,7 @@ func (s *Service) charge(ctx context.Context, what string, find func(*db.Tx) (ac
 			return ErrDelayed.With("retry_after", strconv.FormatInt(seconds, 10))
 		}
 		at.account = a
-		failures := min(a.failures+1, 1_000_000)
+		failures := charged(a.failures)
 		return setDelayTx(tx, a, failures, tx.Now().Add(delayAfter(failures)))
 	})
 	return at, err
@@ -166,10 +169,10 @@ func firstError(all ...error) error {
 }
 
 // forgive takes back the charge of an attempt that asks for the second step;
-// earlier failures stay counted.
+// earlier failures stay counted, and so do those that came since.
 func (s *Service) forgive(ctx context.Context, at attempt) error {
 	return firstError(s.db.Update(ctx, func(tx *db.Tx) error {
-		return setDelayTx(tx, at.account, at.failures, time.Time{})
+		return takeBackTx(tx, at.account)
 	}), ErrSecondFactor)
 }
 

@@ -9,7 +9,6 @@ import (
 	"panshi/internal/app"
 	"panshi/internal/check"
 	"panshi/internal/dataclass"
-	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
 )
 
@@ -18,22 +17,11 @@ import (
 func schema(t *testing.T) map[string]bool {
 	t.Helper()
 	columns := map[string]bool{}
-	require.NoError(t, dbtest.SQLite(t).View(t.Context(), func(tx *db.Tx) error {
-		rows, err := tx.Query(`SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
-			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name <> 'goose_db_version'`)
-		if err != nil {
-			return err
+	for table, names := range dbtest.Columns(t, dbtest.Open(t, dbtest.Options{})) {
+		for _, name := range names {
+			columns[table+"."+name] = true
 		}
-		defer rows.Close()
-		for rows.Next() {
-			var table, column string
-			if err := rows.Scan(&table, &column); err != nil {
-				return err
-			}
-			columns[table+"."+column] = true
-		}
-		return rows.Err()
-	}))
+	}
 	return columns
 }
 
@@ -67,7 +55,7 @@ func TestEveryInvariantRunsAndIsNamedOnce(t *testing.T) {
 		require.NotEmpty(t, inv.About)
 		seen[inv.Name] = true
 	}
-	report, err := check.Run(t.Context(), dbtest.SQLite(t), app.Invariants(), func(string, int, int) {})
+	report, err := check.Run(t.Context(), dbtest.Open(t, dbtest.Options{}), app.Invariants(), func(string, int, int) {})
 	require.NoError(t, err)
 	require.Zero(t, report.Violations)
 	require.Len(t, report.Results, len(seen))

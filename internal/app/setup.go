@@ -45,6 +45,9 @@ func (s *Shop) PutMerchant(ctx context.Context, c adminsock.MerchantChange) (adm
 
 // wantedTx is the merchant as it is to be.
 func wantedTx(tx *db.Tx, c adminsock.MerchantChange) (merchant.Merchant, error) {
+	if err := merchant.AloneTx(tx); err != nil {
+		return merchant.Merchant{}, err
+	}
 	old, err := merchantTx(tx, c.Slug)
 	switch {
 	case errors.Is(err, merchant.ErrNotFound), errors.Is(err, errNoShop):

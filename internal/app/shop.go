@@ -67,17 +67,12 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 	return s, nil
 }
 
-// build makes the services. A database without merchants is a fresh one: only
-// then may the vault make new keys.
-func (s *Shop) build(ctx context.Context) error {
+// build makes the services.
+func (s *Shop) build(ctx context.Context) (err error) {
+	if s.vault, err = openVault(ctx, s.db, s.cfg); err != nil {
+		return err
+	}
 	s.merchants = merchant.NewService(s.db, clock.System{})
-	known, err := s.merchants.All(ctx)
-	if err != nil {
-		return err
-	}
-	if s.vault, err = vault.OpenOrCreate(vault.Config(s.cfg.Vault), len(known) == 0); err != nil {
-		return err
-	}
 	s.sandbox = newSandboxLink(s.cfg.Sandbox)
 	s.catalog = catalog.NewService(s.db)
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))

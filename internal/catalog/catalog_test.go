@@ -17,7 +17,7 @@ import (
 
 func fixture(t *testing.T) (*catalog.Service, id.ID) {
 	t.Helper()
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	m, err := merchant.NewService(d, clock.System{}).Put(t.Context(), merchant.Merchant{Slug: "a", Name: "a", Currency: money.CNY, Open: true})
 	require.NoError(t, err)
 	return catalog.NewService(d), m.ID

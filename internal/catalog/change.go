@@ -16,6 +16,9 @@ import (
 // Put may; its error ends it.
 func (s *Service) Change(ctx context.Context, merchantID id.ID, slug string, edit func(p *Product) error) (stored Product, err error) {
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		if err := AloneTx(tx, merchantID); err != nil {
+			return err
+		}
 		p, err := BySlugTx(tx, merchantID, slug)
 		if err != nil {
 			return err

@@ -34,12 +34,22 @@ func PutCategoryTx(tx *db.Tx, c Category) (Category, error) {
 	return c, err
 }
 
+// AloneTx lets one transaction at a time change a merchant's catalogue, until it
+// ends. Who decides by what it read of the catalogue calls it before the read;
+// PutTx calls it itself.
+func AloneTx(tx *db.Tx, merchantID id.ID) error {
+	return tx.Alone("catalog " + merchantID.String())
+}
+
 // PutTx inserts a product or updates the one with the same slug, and puts its
 // SKUs (by code); SKUs that are not in p stay as they are. It returns the
 // product as stored. The kind of a product that exists cannot change: its
 // stock is of that kind.
 func PutTx(tx *db.Tx, p Product) (Product, error) {
 	if err := p.validate(); err != nil {
+		return Product{}, err
+	}
+	if err := AloneTx(tx, p.MerchantID); err != nil {
 		return Product{}, err
 	}
 	if err := checkShopTx(tx, p); err != nil {

@@ -24,7 +24,6 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
-	"panshi/internal/db/sqlite"
 	"panshi/internal/i18n"
 	"panshi/internal/id"
 	"panshi/internal/imports"
@@ -49,7 +48,7 @@ func (openGate) Enter(perm.Priority) (func(), bool)                 { return fun
 // vault, a payment platform that says yes, and a clock that the test moves.
 type kit struct {
 	t        testing.TB
-	db       *sqlite.DB
+	db       db.DB
 	clock    *clock.Manual
 	mux      *web.Mux
 	handler  http.Handler
@@ -82,7 +81,7 @@ func (l *logBuffer) String() string {
 func newKit(t testing.TB) *kit {
 	t.Helper()
 	k := &kit{t: t, clock: clock.NewManual(time.Now().Truncate(time.Second)), log: &logBuffer{}}
-	k.db = dbtest.SQLite(t, func(c *sqlite.Config) { c.Clock = k.clock })
+	k.db = dbtest.Open(t, dbtest.Options{Clock: k.clock})
 	dir := t.TempDir()
 	v, err := vault.Create(vault.Config{KeyFile: filepath.Join(dir, "key"), Dir: filepath.Join(dir, "keys")})
 	require.NoError(t, err)

@@ -84,7 +84,7 @@ func products(t *testing.T, d db.DB, merchantID id.ID) []catalog.Product {
 
 func TestFill(t *testing.T) {
 	t.Parallel()
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	s := services(t, d)
 	sum, err := Fill(t.Context(), s)
 	require.NoError(t, err)
@@ -144,7 +144,7 @@ func checkProduct(t *testing.T, p catalog.Product) {
 func TestFillInterrupted(t *testing.T) {
 	t.Parallel()
 	for stop := 0; ; stop += 7 {
-		d := dbtest.SQLite(t)
+		d := dbtest.Open(t, dbtest.Options{})
 		limited := &limitedDB{DB: d, left: stop}
 		s := services(t, limited)
 		_, err := Fill(t.Context(), s)
@@ -183,7 +183,7 @@ func (l *limitedDB) Update(ctx context.Context, fn func(tx *db.Tx) error) error 
 func TestFillRefusesOtherShops(t *testing.T) {
 	t.Parallel()
 	for _, slug := range []string{"somebody", "panshi"} {
-		d := dbtest.SQLite(t)
+		d := dbtest.Open(t, dbtest.Options{})
 		s := services(t, d)
 		m, err := s.Merchants.Put(t.Context(), merchant.Merchant{Slug: slug, Name: "店", Currency: money.CNY, Open: true})
 		require.NoError(t, err)
@@ -202,7 +202,7 @@ func TestFillRefusesOtherShops(t *testing.T) {
 // reset.
 func TestFillLeavesChangesAlone(t *testing.T) {
 	t.Parallel()
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	s := services(t, d)
 	_, err := Fill(t.Context(), s)
 	require.NoError(t, err)

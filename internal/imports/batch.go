@@ -3,6 +3,7 @@ package imports
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"strconv"
@@ -50,6 +51,9 @@ func (s *Service) begin(ctx context.Context, want batch) (b batch, resumed bool,
 	want.ID, want.Next = id.New(), 1
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
 		b, resumed = want, true
+		if err := tx.Alone("import " + hex.EncodeToString(b.Digest)); err != nil {
+			return err
+		}
 		err := tx.Get([]any{&b.ID, &b.Next, &b.Accepted, &b.Duplicates, &b.Bad},
 			`SELECT id, next_line, accepted, duplicates, bad FROM import_batches
 			WHERE merchant_id = $1 AND file_digest = $2 AND kind = $3 AND status = 'running'
@@ -82,9 +86,19 @@ func insertBatch(tx *db.Tx, b batch) error {
 	return err
 }
 
-// advanceTx moves b to what it became by one chunk. Somebody else who imports
-// the same file has moved it already: then it is ErrBusy, and the chunk with
-// it is undone.
+// standsTx is ErrBusy if somebody else who imports the same file has moved b
+// since it was read. Who does so from now on waits for this transaction.
+func standsTx(tx *db.Tx, b batch) error {
+	var n int64
+	err := tx.Get([]any{&n}, `SELECT next_line FROM import_batches
+		WHERE id = $1 AND next_line = $2 AND status = 'running'`+tx.ForUpdate(), b.ID, b.Next)
+	if errors.Is(err, db.ErrNoRows) {
+		return ErrBusy
+	}
+	return err
+}
+
+// advanceTx moves b, which stands, to what it became by one chunk.
 func advanceTx(tx *db.Tx, b, became batch) error {
 	changed, err := tx.Exec(`UPDATE import_batches SET next_line = $1, accepted = $2, duplicates = $3, bad = $4,
 		updated_at = $5 WHERE id = $6 AND next_line = $7 AND status = 'running'`,

@@ -213,6 +213,9 @@ func (run *cardRun) store(ctx context.Context, c chunk) error {
 	fault.Point("imports.cards.sealed")
 	err := run.s.db.Update(ctx, func(tx *db.Tx) error {
 		became = run.b
+		if err := standsTx(tx, run.b); err != nil {
+			return err
+		}
 		duplicates, err := addTx(tx, run.b, c)
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"panshi/internal/catalog"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
@@ -133,6 +134,9 @@ func (run *catalogRun) rehearse(ctx context.Context) error {
 	for _, part := range chunks(good) {
 		var found []Finding
 		err := run.s.db.Update(ctx, func(tx *db.Tx) (err error) {
+			if err := catalog.AloneTx(tx, run.merchantID); err != nil {
+				return err
+			}
 			w := writer{tx: tx, run: run}
 			if found, err = w.rehearse(part); err != nil {
 				return err
@@ -211,6 +215,9 @@ func (run *catalogRun) store(ctx context.Context, b *batch, part []*draft) error
 	fault.Point("imports.catalog.sealed")
 	err = run.s.db.Update(ctx, func(tx *db.Tx) error {
 		w := writer{tx: tx, run: run, contents: contents}
+		if err := errors.Join(catalog.AloneTx(tx, run.merchantID), standsTx(tx, *b)); err != nil {
+			return err
+		}
 		if err := w.store(ctx, part); err != nil {
 			return err
 		}

@@ -31,7 +31,7 @@ type shop struct {
 
 func newShop(t *testing.T) *shop {
 	t.Helper()
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	dir := t.TempDir()
 	v, err := vault.Create(vault.Config{KeyFile: filepath.Join(dir, "shop.key"), Dir: filepath.Join(dir, "keys")})
 	require.NoError(t, err)

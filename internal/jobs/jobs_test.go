@@ -38,7 +38,7 @@ func enqueue(t *testing.T, d db.DB, subject id.ID, fail error) error {
 }
 
 func TestJobHappensIfAndOnlyIfItsCauseDid(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	rolledBack := errors.New("no")
 	require.ErrorIs(t, enqueue(t, d, id.New(), rolledBack), rolledBack)
 	require.Zero(t, left(t, d))
@@ -49,7 +49,7 @@ func TestJobHappensIfAndOnlyIfItsCauseDid(t *testing.T) {
 }
 
 func TestRunnerRunsRetriesAndStops(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	for range 40 {
 		require.NoError(t, enqueue(t, d, id.New(), nil))
 	}
@@ -77,7 +77,7 @@ func TestRunnerRunsRetriesAndStops(t *testing.T) {
 }
 
 func TestGivenUpJobIsKeptForAPerson(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	require.NoError(t, enqueue(t, d, id.New(), nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	var tries atomic.Int64
@@ -102,7 +102,7 @@ func TestGivenUpJobIsKeptForAPerson(t *testing.T) {
 }
 
 func TestSweepRunsOnOneNode(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	var runs [2]atomic.Int64
 	stopped := make(chan struct{}, 2)

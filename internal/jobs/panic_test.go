@@ -17,7 +17,7 @@ import (
 )
 
 func TestPanicsAreFailures(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	require.NoError(t, enqueue(t, d, id.New(), nil))
 	ctx, cancel := context.WithCancel(t.Context())
 	var runs atomic.Int64
@@ -39,7 +39,7 @@ func TestPanicsAreFailures(t *testing.T) {
 // before another node may take the lease.
 func TestASweepEndsWithItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := dbtest.SQLite(t)
+		d := dbtest.Open(t, dbtest.Options{})
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
 		ended := make(chan time.Duration, 100)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestEntriesBalanceOrAreRefused(t *testing.T) {
-	d := dbtest.SQLite(t)
+	d := dbtest.Open(t, dbtest.Options{})
 	shop, subject := id.New(), id.New()
 	post := func(e ledger.Entry) error {
 		return d.Update(t.Context(), func(tx *db.Tx) error { return ledger.PostTx(tx, e) })

@@ -13,7 +13,7 @@ import (
 )
 
 func TestHosts(t *testing.T) {
-	s := merchant.NewService(dbtest.SQLite(t), clock.System{})
+	s := merchant.NewService(dbtest.Open(t, dbtest.Options{}), clock.System{})
 	for _, m := range []merchant.Merchant{{Slug: "first"}, {Slug: "books", Host: "Books.Example"}} {
 		m.Name, m.Currency, m.Open = "x", money.CNY, true
 		_, err := s.Put(t.Context(), m)

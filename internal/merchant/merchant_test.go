@@ -15,7 +15,7 @@ import (
 
 func TestByHost(t *testing.T) {
 	now := clock.NewManual(time.Now())
-	s := merchant.NewService(dbtest.SQLite(t), now)
+	s := merchant.NewService(dbtest.Open(t, dbtest.Options{}), now)
 	_, err := s.ByHost(t.Context(), "localhost")
 	require.ErrorIs(t, err, merchant.ErrNotFound)
 	for _, m := range []merchant.Merchant{
@@ -42,7 +42,7 @@ func TestByHost(t *testing.T) {
 }
 
 func TestPutRefuses(t *testing.T) {
-	s := merchant.NewService(dbtest.SQLite(t), clock.System{})
+	s := merchant.NewService(dbtest.Open(t, dbtest.Options{}), clock.System{})
 	for field, m := range map[string]merchant.Merchant{
 		"slug":     {Slug: "Big Slug", Name: "x", Currency: money.CNY},
 		"name":     {Slug: "x", Currency: money.CNY},

@@ -33,11 +33,19 @@ func statusText(open bool) string {
 	return "closed"
 }
 
+// AloneTx lets one transaction at a time change merchants, until it ends. Who
+// decides by what it read of them calls it before the read; PutTx calls it
+// itself.
+func AloneTx(tx *db.Tx) error { return tx.Alone("merchants") }
+
 // PutTx inserts a merchant or updates the one with the same slug, and returns
 // it with its id.
 func PutTx(tx *db.Tx, m Merchant) (Merchant, error) {
 	m.Host = strings.ToLower(m.Host)
 	if err := m.Validate(); err != nil {
+		return Merchant{}, err
+	}
+	if err := AloneTx(tx); err != nil {
 		return Merchant{}, err
 	}
 	if err := checkHostTx(tx, m); err != nil {

@@ -109,11 +109,12 @@ func (a *Accounts) build(acc Account, sealed []byte) (Provider, error) {
 // merchant, provider, method and external reference is replaced. The factory
 // must accept the configuration.
 func (a *Accounts) Put(ctx context.Context, acc Account, config []byte) (Account, error) {
+	var stored Account
 	err := a.db.Update(ctx, func(tx *db.Tx) (err error) {
-		acc, err = a.PutTx(tx, acc, config)
+		stored, err = a.PutTx(tx, acc, config)
 		return err
 	})
-	return acc, err
+	return stored, err
 }
 
 // PutTx is Put in the caller's transaction.
@@ -125,6 +126,9 @@ func (a *Accounts) PutTx(tx *db.Tx, acc Account, config []byte) (Account, error)
 	_, err := factory(config)
 	if err != nil {
 		return Account{}, err
+	}
+	if err := tx.Alone("payment account " + acc.Provider + " " + acc.ExternalRef); err != nil {
+		return Account{}, err // or two who store it at once would seal for two ids and keep one
 	}
 	if acc.ID, acc.Version, err = accountKeyTx(tx, acc); err != nil {
 		return Account{}, err

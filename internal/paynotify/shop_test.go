@@ -73,7 +73,7 @@ const price = 1999
 
 func newShop(t *testing.T, cards ...string) *shop {
 	t.Helper()
-	d, dir, ctx := dbtest.SQLite(t), t.TempDir(), context.Background()
+	d, dir, ctx := dbtest.Open(t, dbtest.Options{}), t.TempDir(), context.Background()
 	v, err := vault.Create(vault.Config{KeyFile: filepath.Join(dir, "shop.key"), Dir: filepath.Join(dir, "keys")})
 	require.NoError(t, err)
 	s := &shop{t: t, log: &lockedBuffer{}}

@@ -2,6 +2,9 @@ package stock
 
 import (
 	"errors"
+	"fmt"
+	"iter"
+	"strings"
 
 	"panshi/internal/db"
 	"panshi/internal/errs"
@@ -48,33 +51,75 @@ func LevelTx(tx *db.Tx, merchantID, skuID id.ID) (Level, error) {
 	return l, err
 }
 
+// cardsAtOnce is how many cards one statement stores. All but the last few of
+// an import go through the same text, so that few are prepared.
+const cardsAtOnce = 25
+
 // AddCardsTx stores new cards of a SKU as available and raises its counter. It
 // returns the positions in cards of those that the merchant has already, which
 // are not stored again. At most db.MaxRows cards a call.
 func AddCardsTx(tx *db.Tx, merchantID, skuID, batchID id.ID, cards []SealedCard) (duplicates []int, err error) {
-	added := 0
-	for i, c := range cards {
-		n, err := tx.Exec(`INSERT INTO cards
-			(id, merchant_id, sku_id, batch_id, status, content_sealed, content_index, created_at)
-			VALUES ($1, $2, $3, $4, 'available', $5, $6, $7)
-			ON CONFLICT (merchant_id, content_index) DO NOTHING`,
-			c.ID, merchantID, skuID, batchID, c.Content, c.Index, db.Millis(tx.Now()))
+	stored := make(map[id.ID]bool, len(cards))
+	for part := range portions(cards) {
+		query, args := insertCards(tx, merchantID, skuID, batchID, part)
+		ids, err := db.Collect(tx, func(rows db.Rows) (cardID id.ID, err error) {
+			err = rows.Scan(&cardID)
+			return cardID, err
+		}, query, args...)
 		if err != nil {
 			return nil, err
 		}
-		if n == 0 {
-			duplicates = append(duplicates, i)
-			continue
+		for _, cardID := range ids {
+			stored[cardID] = true
 		}
-		added++
+	}
+	for i, c := range cards {
+		if !stored[c.ID] {
+			duplicates = append(duplicates, i)
+		}
 	}
 	changed, err := tx.Exec(`UPDATE stock SET available = available + $1, updated_at = $2
 		WHERE sku_id = $3 AND merchant_id = $4 AND mode = 'cards'`,
-		added, db.Millis(tx.Now()), skuID, merchantID)
+		len(stored), db.Millis(tx.Now()), skuID, merchantID)
 	if err == nil && changed == 0 {
 		return nil, errNotCards
 	}
 	return duplicates, err
+}
+
+// portions cuts cards into parts of cardsAtOnce, and what is left into single
+// ones.
+func portions(cards []SealedCard) iter.Seq[[]SealedCard] {
+	return func(yield func([]SealedCard) bool) {
+		for len(cards) > 0 {
+			n := 1
+			if len(cards) >= cardsAtOnce {
+				n = cardsAtOnce
+			}
+			if !yield(cards[:n]) {
+				return
+			}
+			cards = cards[n:]
+		}
+	}
+}
+
+// insertCards is the statement that stores cards and tells which were new. Of
+// two that are equal the first is.
+func insertCards(tx *db.Tx, merchantID, skuID, batchID id.ID, cards []SealedCard) (query string, args []any) {
+	var b strings.Builder
+	b.WriteString(`INSERT INTO cards
+		(id, merchant_id, sku_id, batch_id, status, content_sealed, content_index, created_at) VALUES `)
+	for i, c := range cards {
+		n := len(args)
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "($%d, $%d, $%d, $%d, 'available', $%d, $%d, $%d)", n+1, n+2, n+3, n+4, n+5, n+6, n+7)
+		args = append(args, c.ID, merchantID, skuID, batchID, c.Content, c.Index, db.Millis(tx.Now()))
+	}
+	b.WriteString(` ON CONFLICT (merchant_id, content_index) DO NOTHING RETURNING id`)
+	return b.String(), args
 }
 
 var errNotCards = errs.Field("sku", "sku_not_cards", "this SKU does not sell card keys")

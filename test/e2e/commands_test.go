@@ -67,7 +67,7 @@ func TestCommandsRefuseBadInput(t *testing.T) {
 func withOwnData(t *testing.T, args []string) []string {
 	t.Helper()
 	if args[0] == "import" {
-		return append(args, "--data", kit.Stopped(t, nil).Data)
+		return append(args, kit.Stopped(t, nil).Flags()...)
 	}
 	return append(args, "--data", filepath.Join(t.TempDir(), "data"))
 }

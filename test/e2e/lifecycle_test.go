@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/db"
-	"panshi/internal/db/sqlite"
 	"panshi/test/kit"
 )
 
@@ -107,33 +106,33 @@ func TestCheckFindsPlantedDamage(t *testing.T) {
 	require.Zero(t, shop.Stop(20*time.Second))
 	for name, damage := range map[string]struct{ plant, undo, finds string }{
 		"a sold card is free again": {
-			`UPDATE cards SET status = 'available', order_id = NULL WHERE id = (SELECT MIN(id) FROM cards WHERE status = 'sold')`,
+			`UPDATE cards SET status = 'available', order_id = NULL WHERE id = (SELECT id FROM cards WHERE status = 'sold' ORDER BY id LIMIT 1)`,
 			`UPDATE cards SET status = 'sold', order_id = (SELECT d.order_id FROM deliveries d WHERE d.card_id = cards.id)
 				WHERE status = 'available' AND id IN (SELECT card_id FROM deliveries)`,
 			"stock.counters_equal_cards",
 		},
 		"a counter drifted": {
-			`UPDATE stock SET sold = sold + 1 WHERE sku_id = (SELECT MIN(sku_id) FROM stock WHERE sold > 0)`,
-			`UPDATE stock SET sold = sold - 1 WHERE sku_id = (SELECT MIN(sku_id) FROM stock WHERE sold > 0)`,
+			`UPDATE stock SET sold = sold + 1 WHERE sku_id = (SELECT sku_id FROM stock WHERE sold > 0 ORDER BY sku_id LIMIT 1)`,
+			`UPDATE stock SET sold = sold - 1 WHERE sku_id = (SELECT sku_id FROM stock WHERE sold > 0 ORDER BY sku_id LIMIT 1)`,
 			"checkout.sold_equals_deliveries",
 		},
 		"a posting lost a fen": {
-			`UPDATE ledger_postings SET amount = amount - 1 WHERE (entry_id, leg) = (SELECT MIN(entry_id), MIN(leg) FROM ledger_postings)`,
-			`UPDATE ledger_postings SET amount = amount + 1 WHERE (entry_id, leg) = (SELECT MIN(entry_id), MIN(leg) FROM ledger_postings)`,
+			`UPDATE ledger_postings SET amount = amount - 1 WHERE (entry_id, leg) = (SELECT entry_id, leg FROM ledger_postings ORDER BY entry_id, leg LIMIT 1)`,
+			`UPDATE ledger_postings SET amount = amount + 1 WHERE (entry_id, leg) = (SELECT entry_id, leg FROM ledger_postings ORDER BY entry_id, leg LIMIT 1)`,
 			"ledger.entries_sum_to_zero",
 		},
 		"a paid order was forgotten": {
-			`UPDATE orders SET status = 'pending' WHERE id = (SELECT MIN(id) FROM orders)`,
-			`UPDATE orders SET status = 'delivered' WHERE id = (SELECT MIN(id) FROM orders)`,
+			`UPDATE orders SET status = 'pending' WHERE id = (SELECT id FROM orders ORDER BY id LIMIT 1)`,
+			`UPDATE orders SET status = 'delivered' WHERE id = (SELECT id FROM orders ORDER BY id LIMIT 1)`,
 			"checkout.paid_is_served",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			execute(t, shop, damage.plant)
+			execute(shop, damage.plant)
 			r := shop.Run("check")
 			require.Equal(t, 1, r.Code, "%s%s", r.Out, r.Err)
 			require.Contains(t, r.Out+r.Err, damage.finds)
-			execute(t, shop, damage.undo)
+			execute(shop, damage.undo)
 			r = shop.Run("check")
 			require.Zero(t, r.Code, "undone: %s%s", r.Out, r.Err)
 		})
@@ -141,16 +140,12 @@ func TestCheckFindsPlantedDamage(t *testing.T) {
 }
 
 // execute changes one row of a stopped shop's database behind its back.
-func execute(t *testing.T, shop *kit.Shop, statement string) {
-	t.Helper()
-	d, err := sqlite.Open(t.Context(), sqlite.Config{Dir: shop.Data})
-	require.NoError(t, err)
-	require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
+func execute(shop *kit.Shop, statement string) {
+	shop.Change(func(tx *db.Tx) error {
 		n, err := tx.Exec(statement)
 		if err == nil && n != 1 {
 			err = fmt.Errorf("%d rows by %s", n, strings.Fields(statement)[1])
 		}
 		return err
-	}))
-	require.NoError(t, d.Close())
+	})
 }

@@ -16,9 +16,16 @@ import (
 type workshop struct {
 	once   sync.Once
 	binary func() (string, error)
-	demo   func() (string, error)
-	dir    string
-	err    error
+	demo   func() (demoShop, error)
+	*engines
+	dir string
+	err error
+}
+
+// demoShop is the filled shop that others are copies of.
+type demoShop struct {
+	dir      string
+	database string // on PostgreSQL; "" on SQLite
 }
 
 var shared workshop
@@ -26,6 +33,7 @@ var shared workshop
 func (w *workshop) open() {
 	w.once.Do(func() {
 		w.dir, w.err = os.MkdirTemp("", "panshi-kit")
+		w.engines = newEngines()
 		w.binary = sync.OnceValues(w.build)
 		w.demo = sync.OnceValues(w.fill)
 	})
@@ -94,25 +102,29 @@ func Root() (string, error) {
 
 // fill makes the demo shop that tests start from, and lets it and the platform
 // meet once, so that the keys of both are made only once.
-func (w *workshop) fill() (string, error) {
+func (w *workshop) fill() (demoShop, error) {
 	path, err := w.binary()
 	if err != nil {
-		return "", err
+		return demoShop{}, err
 	}
-	dir := filepath.Join(w.dir, "demo")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return "", err
+	demo := demoShop{dir: filepath.Join(w.dir, "demo")}
+	if err := os.Mkdir(demo.dir, 0o700); err != nil {
+		return demo, err
 	}
-	data := filepath.Join(dir, shopDir)
-	filling := exec.Command(path, "demo", "--data", data)
+	var url string
+	if demo.database, url, err = w.database("template0"); err != nil {
+		return demo, err
+	}
+	flags := append([]string{"--data", filepath.Join(demo.dir, shopDir)}, settingsOf(url)...)
+	filling := exec.Command(path, append([]string{"demo"}, flags...)...)
 	filling.Env = cleanEnv(nil)
 	if out, err := filling.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("panshi demo: %w\n%s", err, out)
+		return demo, fmt.Errorf("panshi demo: %w\n%s", err, out)
 	}
-	return dir, w.introduce(path, dir, data)
+	return demo, w.introduce(path, demo.dir, flags)
 }
 
-func (w *workshop) introduce(path, dir, data string) error {
+func (w *workshop) introduce(path, dir string, flags []string) error {
 	box, shop, console := freeAddr(), freeAddr(), freeAddr()
 	platform, err := startProc(filepath.Join(w.dir, "sandbox.log"), nil,
 		path, "sandbox", "--http", box, "--state", filepath.Join(dir, stateFile))
@@ -123,8 +135,8 @@ func (w *workshop) introduce(path, dir, data string) error {
 	if err := platform.await("http://"+box+"/healthz", time.Minute); err != nil {
 		return err
 	}
-	p, err := startProc(filepath.Join(w.dir, "shop.log"), nil,
-		path, "serve", "--data", data, "--http", shop, "--console", console, "--set", "sandbox.url=http://"+box)
+	p, err := startProc(filepath.Join(w.dir, "shop.log"), nil, path,
+		append([]string{"serve", "--http", shop, "--console", console, "--set", "sandbox.url=http://" + box}, flags...)...)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ type Platform struct {
 func NewPlatform(t testing.TB) *Platform {
 	t.Helper()
 	dir := t.TempDir()
-	state, err := os.ReadFile(filepath.Join(demoDir(t), stateFile))
+	state, err := os.ReadFile(filepath.Join(demoOf(t).dir, stateFile))
 	require.NoError(t, err)
 	p := &Platform{State: filepath.Join(dir, stateFile)}
 	require.NoError(t, os.WriteFile(p.State, state, 0o600))

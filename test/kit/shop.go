@@ -27,6 +27,8 @@ type Shop struct {
 	platform *Platform
 	settings []string
 	env      []string
+
+	database, databaseURL string // on PostgreSQL; "" on SQLite
 }
 
 // NewShop copies the demo shop and starts it with --set settings. It takes its
@@ -41,9 +43,10 @@ func NewShop(t testing.TB, p *Platform, settings ...string) *Shop {
 // Stopped is NewShop without the start.
 func Stopped(t testing.TB, p *Platform, settings ...string) *Shop {
 	t.Helper()
-	dir := t.TempDir()
-	s := Empty(t, dir, p, settings...)
-	require.NoError(t, copyPrivate(dir, demoDir(t)))
+	dir, demo := t.TempDir(), demoOf(t)
+	s := empty(t, dir, p, settings)
+	require.NoError(t, copyPrivate(dir, demo.dir))
+	s.useDatabase(demo.database)
 	return s
 }
 
@@ -73,6 +76,14 @@ func copyPrivate(to, from string) error {
 // Empty is a shop in dir that has no data yet.
 func Empty(t testing.TB, dir string, p *Platform, settings ...string) *Shop {
 	t.Helper()
+	Binary(t) // opens what all shops share
+	s := empty(t, dir, p, settings)
+	s.useDatabase("template0")
+	return s
+}
+
+func empty(t testing.TB, dir string, p *Platform, settings []string) *Shop {
+	t.Helper()
 	tmp := filepath.Join(dir, "tmp")
 	require.NoError(t, os.MkdirAll(tmp, 0o700))
 	s := &Shop{
@@ -98,14 +109,14 @@ func (s *Shop) explain() {
 	}
 }
 
-func demoDir(t testing.TB) string {
+func demoOf(t testing.TB) demoShop {
 	t.Helper()
 	Binary(t)
-	dir, err := shared.demo()
+	demo, err := shared.demo()
 	if err != nil {
 		t.Fatalf("kit: %v", err)
 	}
-	return dir
+	return demo
 }
 
 // Start starts the shop and waits until it can sell. env is for this start
@@ -125,7 +136,7 @@ func (s *Shop) TryStart(env ...string) error {
 
 // Launch starts the shop and does not wait.
 func (s *Shop) Launch(env ...string) error {
-	args := []string{"serve", "--data", s.Data, "--http", s.Addr, "--console", s.Console}
+	args := append([]string{"serve", "--http", s.Addr, "--console", s.Console}, s.Flags()...)
 	if s.platform != nil {
 		args = append(args, "--set", "sandbox.url="+s.platform.URL)
 	}
@@ -153,10 +164,15 @@ type Result struct {
 	Out, Err string
 }
 
-// Run runs a command of the program with --data added.
+// Flags are those by which every command finds this shop.
+func (s *Shop) Flags() []string {
+	return append([]string{"--data", s.Data}, settingsOf(s.databaseURL)...)
+}
+
+// Run runs a command of the program on this shop.
 func (s *Shop) Run(args ...string) Result {
 	s.t.Helper()
-	return s.RunEnv(nil, append(args, "--data", s.Data)...)
+	return s.RunEnv(nil, append(args, s.Flags()...)...)
 }
 
 // RunEnv runs a command exactly as told.

@@ -109,7 +109,7 @@ func crashFirstStart(t *testing.T, point string, pass int) {
 	platform := kit.NewPlatform(t)
 	shop := kit.Empty(t, t.TempDir(), platform)
 	env := []string{"PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass)}
-	r := shop.RunEnv(env, "demo", "--data", shop.Data)
+	r := shop.RunEnv(env, append([]string{"demo"}, shop.Flags()...)...)
 	require.Equal(t, -1, r.Code, "never passed: %s", r.Err)
 	require.Contains(t, r.Err, "fault: killed at "+point)
 	r = shop.Run("demo")

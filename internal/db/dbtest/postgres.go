@@ -6,13 +6,24 @@ import (
 	"testing"
 
 	"panshi/internal/db"
+	"panshi/internal/db/pgserver"
 	"panshi/internal/db/postgres"
 	"panshi/internal/db/sqlite"
 )
 
 // server is the one PostgreSQL of the test process. It starts with the first
 // test that asks for it and ends with the process.
-var server = sync.OnceValues(startCluster)
+var server = sync.OnceValues(func() (*cluster, error) { return startCluster(pgserver.Memory()) })
+
+// slowServer is that of benchmarks: it waits for a disk as a shop's does.
+var slowServer = sync.OnceValues(func() (*cluster, error) { return startCluster("") })
+
+func serverFor(t testing.TB) (*cluster, error) {
+	if _, measures := t.(*testing.B); measures {
+		return slowServer()
+	}
+	return server()
+}
 
 // Postgres returns a fresh database with the shop's schema on a real server;
 // it is closed when the test ends. Each of configure may change
@@ -32,7 +43,7 @@ func EmptyPostgres(t testing.TB) string {
 
 func postgresURL(t testing.TB, template string) string {
 	t.Helper()
-	c, err := server()
+	c, err := serverFor(t)
 	if err != nil {
 		t.Fatalf("dbtest: PostgreSQL: %v", err)
 	}
@@ -45,7 +56,7 @@ func postgresURL(t testing.TB, template string) string {
 			t.Errorf("dbtest: dropping databases: %v", err)
 		}
 	})
-	return c.url(name)
+	return c.URL(name)
 }
 
 func openPostgres(t testing.TB, url string, configure ...func(*postgres.Config)) *postgres.DB {
