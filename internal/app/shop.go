@@ -15,6 +15,7 @@ import (
 	"panshi/internal/dataclass"
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
+	"panshi/internal/db/transfer"
 	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
@@ -69,8 +70,12 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 }
 
 // build makes the services. A database without merchants is a fresh one: only
-// then may the vault make new keys.
+// then may the vault make new keys. One that is on the move, or has moved away,
+// is not opened at all: nobody sells from two places.
 func (s *Shop) build(ctx context.Context) error {
+	if err := transfer.Servable(ctx, s.db); err != nil {
+		return err
+	}
 	s.merchants = merchant.NewService(s.db, clock.System{})
 	known, err := s.merchants.All(ctx)
 	if err != nil {

@@ -25,6 +25,15 @@ type Progress struct {
 	Total     int64
 }
 
+// Steps is Done on the way to twice the total: every row is copied and then
+// verified.
+func (p Progress) Steps() int64 {
+	if p.Verifying {
+		return p.Total + p.Done
+	}
+	return p.Done
+}
+
 // TableRows is one table with its rows in the source.
 type TableRows struct {
 	Table string `json:"table"`
