@@ -22,7 +22,7 @@ import (
 )
 
 // orders is the size of the shop that goes there and back.
-const orders = 5_000
+const orders = 100_000
 
 // TestMoveThereAndBack moves a shop of 100,000 orders to PostgreSQL and on to
 // a new data directory. It is sound at each place, and at the end it is, row by
