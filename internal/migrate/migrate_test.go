@@ -29,14 +29,13 @@ func small(t *testing.T) (dir string) {
 	return dir
 }
 
-// refused runs a move that must not be made, and looks that nothing was
-// marked: the shop can still be moved, or served.
-func refused(t *testing.T, r migrate.Request, code string) error {
+// refused runs a move that must not be made, and tells why it was not.
+func refused(t *testing.T, r migrate.Request, code string) (msg string) {
 	t.Helper()
 	report, err := migrate.Run(t.Context(), r)
 	require.Equal(t, code, errs.CodeOf(err), "%v", err)
 	require.False(t, report.Moved)
-	return err
+	return err.Error()
 }
 
 func exec(t *testing.T, d db.DB, query string) {
@@ -51,15 +50,13 @@ func TestRunningShopIsNotMoved(t *testing.T) {
 	home, url := small(t), dbtest.EmptyPostgres(t)
 	lock, err := db.LockDir(home)
 	require.NoError(t, err)
-	err = refused(t, request(t, home, url, home), "data_dir_locked")
-	require.ErrorContains(t, err, "stop it, move, start it")
+	require.Contains(t, refused(t, request(t, home, url, home), "data_dir_locked"), "stop it, move, start it")
 	require.NoError(t, lock.Close())
 
 	// A shop elsewhere that serves the same database.
 	other, err := postgres.Open(t.Context(), postgres.Config{URL: url})
 	require.NoError(t, err)
-	err = refused(t, request(t, home, url, home), "database_in_use")
-	require.ErrorContains(t, err, "panshi at this machine")
+	require.Contains(t, refused(t, request(t, home, url, home), "database_in_use"), "panshi at this machine")
 	exec(t, other, `INSERT INTO merchants (id, slug, name, currency, status, created_at, updated_at)
 		VALUES ('\x01', 'theirs', 'Theirs', 'CNY', 'open', 1, 1)`)
 	require.NoError(t, other.Close())
@@ -80,11 +77,10 @@ func requireSoundDir(t *testing.T, dir string) {
 func TestNoShopWithoutItsKeys(t *testing.T) {
 	home, next := small(t), filepath.Join(t.TempDir(), "next")
 	r := request(t, home, next, home)
-	err := refused(t, r, "keys_needed")
-	require.ErrorContains(t, err, "--copy-keys")
+	require.Contains(t, refused(t, r, "keys_needed"), "--copy-keys")
 	require.NoFileExists(t, filepath.Join(next, sqlite.FileName), "nothing was made")
 
-	_, err = vault.Create(vault.DefaultConfig(next))
+	_, err := vault.Create(vault.DefaultConfig(next))
 	require.NoError(t, err)
 	refused(t, r, "keys_of_another_shop")
 	r.CopyKeys = true
@@ -94,8 +90,7 @@ func TestNoShopWithoutItsKeys(t *testing.T) {
 
 	hidden := home + ".hidden"
 	require.NoError(t, os.Rename(home+".key", hidden))
-	err = refused(t, r, "vault_key_missing")
-	require.ErrorContains(t, err, "--data")
+	require.Contains(t, refused(t, r, "vault_key_missing"), "--data")
 	require.NoError(t, os.Rename(hidden, home+".key"))
 	require.NoError(t, os.RemoveAll(next))
 
