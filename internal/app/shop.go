@@ -15,7 +15,6 @@ import (
 	"panshi/internal/dataclass"
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
-	"panshi/internal/db/transfer"
 	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
@@ -70,10 +69,9 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 }
 
 // build makes the services. A database without merchants is a fresh one: only
-// then may the vault make new keys. One that is on the move, or has moved away,
-// is not opened at all: nobody sells from two places.
+// then may the vault make new keys.
 func (s *Shop) build(ctx context.Context) error {
-	if err := transfer.Servable(ctx, s.db); err != nil {
+	if err := s.servable(ctx); err != nil {
 		return err
 	}
 	s.merchants = merchant.NewService(s.db, clock.System{})

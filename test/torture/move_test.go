@@ -22,7 +22,7 @@ import (
 // at once, and the same command finishes the move.
 func crashMove(t *testing.T, point string, pass int) {
 	if point == "transfer.copy.batch-written" {
-		pass += 8 // in the midst of it
+		pass += 5 // in the midst of it
 	}
 	shop := kit.Stopped(t, nil)
 	url, next := dbtest.EmptyPostgres(t), filepath.Join(shop.Dir, "next")

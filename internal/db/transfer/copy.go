@@ -108,7 +108,9 @@ func (m *Move) writePage(ctx context.Context, in *inserter, pg *page, p *progres
 		}); err != nil {
 			return err
 		}
-		fault.Point("transfer.copy.batch-written")
+		if to > from {
+			fault.Point("transfer.copy.batch-written")
+		}
 		m.report(in.table.name, int64(to-from))
 	}
 	return nil
