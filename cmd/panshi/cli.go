@@ -25,6 +25,7 @@ type commandLine struct {
 	Merchant  merchantCmd  `cmd:"" help:"Create, change and list merchants."`
 	Account   accountCmd   `cmd:"" help:"Store and list payment accounts."`
 	Import    importCmd    `cmd:"" help:"Import a catalogue or card keys from a file."`
+	Migrate   migrateCmd   `cmd:"" help:"Move a shop between SQLite and PostgreSQL, and prove that nothing changed."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
 	SetupLink setupLinkCmd `cmd:"" help:"Make the one-time link by which an owner gets into the console."`

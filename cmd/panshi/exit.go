@@ -88,8 +88,10 @@ func describe(err error) string {
 // spell names an input as it is typed: some configuration keys have a flag.
 func spell(field string) string {
 	switch field {
-	case "data", "http", "console", "roles", "sku", "merchant", "sandbox":
+	case "data", "from", "to", "http", "console", "roles", "sku", "merchant", "sandbox":
 		return "--" + field
+	case "copy_keys":
+		return "--copy-keys"
 	case "sandbox.addr":
 		return "--sandbox"
 	case "file":

@@ -69,6 +69,9 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 
 // build makes the services.
 func (s *Shop) build(ctx context.Context) (err error) {
+	if err := s.servable(ctx); err != nil {
+		return err
+	}
 	if s.vault, err = openVault(ctx, s.db, s.cfg); err != nil {
 		return err
 	}

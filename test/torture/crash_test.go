@@ -44,6 +44,10 @@ func TestCrashAtEveryPoint(t *testing.T) {
 				crashFirstStart(t, c.point, c.pass)
 				return
 			}
+			if strings.HasPrefix(c.point, "transfer.") {
+				crashMove(t, c.point, c.pass)
+				return
+			}
 			crashAt(t, c.point, c.pass)
 		})
 	})

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,6 +28,8 @@ const grace = 3 * time.Second
 // value of every field but URL is a good default.
 type Config struct {
 	URL string // postgres://user:password@host:port/name?sslmode=..., or key=value words
+
+	Application string // by which others see the connections; default what URL says, or "panshi"
 
 	Clock  clock.Clock  // default the system's
 	Logger *slog.Logger // default: discard
@@ -64,6 +68,20 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(all...)
+}
+
+// Place names the database for people: server and name, no user and no
+// password; "" if URL cannot be read.
+func (c Config) Place() string {
+	p, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return ""
+	}
+	host, port := p.ConnConfig.Host, strconv.Itoa(int(p.ConnConfig.Port))
+	if strings.HasPrefix(host, "/") {
+		return "postgres://" + host + "/" + p.ConnConfig.Database // a socket's directory
+	}
+	return "postgres://" + net.JoinHostPort(host, port) + "/" + p.ConnConfig.Database
 }
 
 // withDefaults fills what the caller left open.
@@ -111,7 +129,9 @@ func (c *Config) poolConfig(n int, limit time.Duration) (*pgxpool.Config, error)
 	p.ConnConfig.BuildContextWatcherHandler = cancelling
 	p.ConnConfig.OnNotice = noteWarning
 	set := p.ConnConfig.RuntimeParams
-	if set["application_name"] == "" {
+	if c.Application != "" {
+		set["application_name"] = c.Application
+	} else if set["application_name"] == "" {
 		set["application_name"] = "panshi"
 	}
 	set["client_encoding"] = "UTF8"

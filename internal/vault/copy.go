@@ -1,0 +1,63 @@
+package vault
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"panshi/internal/errs"
+)
+
+// Copy gives a shop that moves its keys in another place as well: key file and
+// keysets, durably, each of them whole or absent. What is there already and the
+// same stays; so a copy that was interrupted goes on, and one that is complete
+// changes nothing. Keys of another shop are never replaced: code vault_exists.
+// Both places work afterwards, and whoever moved for good destroys the first.
+func Copy(from, to Config) error {
+	if _, err := Open(from); err != nil {
+		return err
+	}
+	_, err := creating(to, func() error {
+		key, err := readGuarded(from.KeyFile)
+		if err != nil {
+			return err
+		}
+		defer clear(key)
+		if err := placeSame(to.KeyFile, key); err != nil {
+			return err
+		}
+		for _, s := range slots() {
+			wrapped, err := os.ReadFile(filepath.Join(from.Dir, s.file()))
+			if err != nil {
+				return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
+			}
+			if err := placeSame(filepath.Join(to.Dir, s.file()), wrapped); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// placeSame makes a file unless one with this content is there.
+func placeSame(path string, content []byte) error {
+	err := placeFile(path, content)
+	if !errors.Is(err, fs.ErrExist) {
+		if err != nil {
+			return writeFailed(err)
+		}
+		return nil
+	}
+	there, err := os.ReadFile(path)
+	defer clear(there)
+	if err != nil {
+		return writeFailed(err)
+	}
+	if !bytes.Equal(there, content) {
+		return errs.New(errs.Conflict, "vault_exists", "there are other keys at "+path+"; they are never replaced").With("path", path)
+	}
+	return nil
+}
