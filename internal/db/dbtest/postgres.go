@@ -45,7 +45,7 @@ func postgresURL(t testing.TB, template string) string {
 			t.Errorf("dbtest: dropping databases: %v", err)
 		}
 	})
-	return c.url(name)
+	return c.URL(name)
 }
 
 func openPostgres(t testing.TB, url string, configure ...func(*postgres.Config)) *postgres.DB {
