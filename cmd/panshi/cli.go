@@ -27,6 +27,8 @@ type commandLine struct {
 	Import    importCmd    `cmd:"" help:"Import a catalogue or card keys from a file."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
+	Bench     benchCmd     `cmd:"" help:"Measure this program on this machine, on scratch data."`
+	BenchPart benchPartCmd `cmd:"" hidden:"" help:"A reference of a bench; for panshi bench itself."`
 	SetupLink setupLinkCmd `cmd:"" help:"Make the one-time link by which an owner gets into the console."`
 	Version   versionCmd   `cmd:"" help:"Tell the version."`
 }

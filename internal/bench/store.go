@@ -67,10 +67,10 @@ max_wal_size = 4GB
 
 type sqliteStore struct{ dir string }
 
-func (sqliteStore) settings(string) []string  { return nil }
+func (sqliteStore) settings(string) []string   { return nil }
 func (s sqliteStore) create(name string) error { return os.MkdirAll(s.path(name), 0o700) }
-func (sqliteStore) server() int               { return 0 }
-func (sqliteStore) close() error              { return nil }
+func (sqliteStore) server() int                { return 0 }
+func (sqliteStore) close() error               { return nil }
 func (s sqliteStore) path(name string) string  { return filepath.Join(s.dir, name) }
 func (s sqliteStore) drop(name string) error   { return os.RemoveAll(s.path(name)) }
 
@@ -110,8 +110,10 @@ type postgresStore struct {
 	made []string
 }
 
-func (s *postgresStore) settings(name string) []string { return []string{"db.url=" + s.URL(s.tag+name)} }
-func (s *postgresStore) server() int                   { return s.pid }
+func (s *postgresStore) settings(name string) []string {
+	return []string{"db.url=" + s.URL(s.tag+name)}
+}
+func (s *postgresStore) server() int { return s.pid }
 func (s *postgresStore) place(name string) place {
 	return place{Engine: db.Postgres, URL: s.URL(s.tag + name)}
 }
