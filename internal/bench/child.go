@@ -32,8 +32,8 @@ func (w *workshop) spawn(name string, args ...string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer log.Close() // the child has it
-	cmd := exec.CommandContext(context.WithoutCancel(w.ctx), w.cfg.Exe, args...)
+	defer log.Close()                                                            // the child has it
+	cmd := exec.CommandContext(context.WithoutCancel(w.ctx), w.cfg.Exe, args...) //nolint:gosec // this very program
 	cmd.Env, cmd.Stderr, cmd.SysProcAttr = cleanEnv(), log, childAttr()
 	c := &child{cmd: cmd, log: log.Name(), done: make(chan struct{})}
 	if c.in, err = cmd.StdinPipe(); err != nil {

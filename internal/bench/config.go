@@ -69,6 +69,13 @@ func (c Config) Validate() error {
 	if len(c.Sizes) == 0 || len(c.Scenarios) == 0 {
 		faults = append(faults, errs.Field("--sizes", "usage", "name at least one size and one scenario"))
 	}
+	faults = append(faults, c.validateEffort())
+	return errors.Join(append(faults, refuseLive(c.Dir), refuseSettings(c.Set))...)
+}
+
+// validateEffort bounds what a run may take.
+func (c Config) validateEffort() error {
+	var faults []error
 	if c.Time < 100*time.Millisecond || c.Time > 10*time.Minute {
 		faults = append(faults, errs.Field("--seconds", "usage", "is 0.1 to 600"))
 	}
@@ -78,7 +85,7 @@ func (c Config) Validate() error {
 	if c.Clients < 1 || c.Clients > 1000 {
 		faults = append(faults, errs.Field("--clients", "usage", "is 1 to 1000"))
 	}
-	return errors.Join(append(faults, refuseLive(c.Dir), refuseSettings(c.Set))...)
+	return errors.Join(faults...)
 }
 
 // refuseLive keeps scratch data out of a shop's data directory.

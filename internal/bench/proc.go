@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// tick is the unit of CPU time in /proc on Linux.
-const tick = 10 * time.Millisecond
+// ticks converts CPU time as /proc has it: hundredths of a second on Linux.
+func ticks(n int64) time.Duration { return time.Duration(n) * 10 * time.Millisecond }
 
 // stat is what /proc/PID/stat tells of a process.
 type stat struct {
@@ -30,11 +30,11 @@ func readStat(pid int) (stat, bool) {
 	if len(f) < 15 {
 		return stat{}, false
 	}
-	n := func(i int) time.Duration {
+	n := func(i int) int64 {
 		v, _ := strconv.ParseInt(f[i], 10, 64) // the kernel writes numbers
-		return time.Duration(v)
+		return v
 	}
-	return stat{int(n(1)), (n(11) + n(12)) * tick, (n(13) + n(14)) * tick}, true
+	return stat{int(n(1)), ticks(n(11) + n(12)), ticks(n(13) + n(14))}, true
 }
 
 // cpuOf is the CPU time that a process has used.
@@ -87,9 +87,9 @@ func machineCPU() (busy, stolen time.Duration) {
 		switch i {
 		case 3, 4: // idle, waiting for a disk
 		case 7:
-			stolen += time.Duration(n) * tick
+			stolen += ticks(n)
 		default:
-			busy += time.Duration(n) * tick
+			busy += ticks(n)
 		}
 	}
 	return busy, stolen

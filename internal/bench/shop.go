@@ -60,11 +60,6 @@ func (s *shop) start(more ...string) error {
 	return nil
 }
 
-// get asks for a path with the headers of a browser and gives the answer.
-func (s *shop) get(path string) (answer, error) {
-	return fetch(s.w.ctx, s.addr, []byte("GET "+path+" HTTP/1.1\r\n"+head(s.addr)+"\r\n"))
-}
-
 // head are the headers of every request: what a browser's program sends.
 func head(addr string) string {
 	return "Host: " + addr + "\r\nUser-Agent: panshi-bench\r\nAccept: application/json\r\n" +

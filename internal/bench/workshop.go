@@ -47,7 +47,8 @@ func newWorkshop(ctx context.Context, cfg Config, say func(string)) (w *workshop
 // keep starts a shell that removes the scratch folder when our end of its
 // input closes: also if we are killed.
 func (w *workshop) keep() error {
-	cmd := exec.CommandContext(context.WithoutCancel(w.ctx), "/bin/sh", "-c", `read -r forever; exec rm -rf "$0"`, w.dir)
+	const script = `read -r forever; exec rm -rf "$0"`
+	cmd := exec.CommandContext(context.WithoutCancel(w.ctx), "/bin/sh", "-c", script, w.dir) //nolint:gosec // w.dir was made just now
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -81,7 +82,7 @@ func (w *workshop) close() error {
 
 // run runs a command of the program to its end.
 func (w *workshop) run(args ...string) error {
-	cmd := exec.CommandContext(w.ctx, w.cfg.Exe, args...)
+	cmd := exec.CommandContext(w.ctx, w.cfg.Exe, args...) //nolint:gosec // this very program
 	cmd.Env, cmd.SysProcAttr = cleanEnv(), childAttr()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		if w.ctx.Err() != nil {
