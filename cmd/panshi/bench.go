@@ -29,6 +29,7 @@ type benchCmd struct {
 	Clients   int      `default:"64" placeholder:"N" help:"Connections of the load generator (default ${default})."`
 	Dir       *string  `placeholder:"DIR" help:"Where scratch data may lie (default the system's place for temporary files)."`
 	Compare   *string  `placeholder:"FILE" help:"A report of --json to compare with."`
+	Show      *string  `placeholder:"FILE" help:"Measure nothing: print a report of --json as text."`
 	FailOver  *string  `placeholder:"10%" help:"With --compare: exit 1 if a ratio fell by more, and beyond the noise."`
 }
 
@@ -61,8 +62,15 @@ References:
   start                    the same binary starting to tell its version`
 }
 
-// Run measures, prints, and compares.
+// Run measures, prints, and compares; or shows what was measured before.
 func (c benchCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	if c.Show != nil {
+		report, err := readReport("--show", *c.Show)
+		if err != nil {
+			return err
+		}
+		return t.result(report, func(w io.Writer) { _ = report.Text(w) })
+	}
 	cfg, err := c.config(g)
 	if err != nil {
 		return err
@@ -169,20 +177,26 @@ func (c benchCmd) baseline() (old *bench.Report, failOver float64, err error) {
 	if c.Compare == nil {
 		return nil, failOver, nil
 	}
-	raw, err := os.ReadFile(*c.Compare)
+	old, err = readReport("--compare", *c.Compare)
+	return old, failOver, err
+}
+
+// readReport reads what --json printed earlier.
+func readReport(flag, path string) (*bench.Report, error) {
+	raw, err := os.ReadFile(path)
+	report := &bench.Report{}
 	if err == nil {
-		old = &bench.Report{}
-		err = json.Unmarshal(raw, old)
+		err = json.Unmarshal(raw, report)
 	}
-	if err == nil && len(old.Results) == 0 {
+	if err == nil && len(report.Results) == 0 {
 		err = errors.New("it has no results")
 	}
 	if err != nil {
-		wrong := errs.Wrap(err, errs.Invalid, "usage", "cannot read the report "+*c.Compare)
-		wrong.Field = "--compare"
-		return nil, 0, wrong
+		wrong := errs.Wrap(err, errs.Invalid, "usage", "cannot read the report "+path)
+		wrong.Field = flag
+		return nil, wrong
 	}
-	return old, failOver, nil
+	return report, nil
 }
 
 // thisBuild tells what is being measured.

@@ -21,7 +21,7 @@ import (
 // TestInstructionBudget counts what place, settle and a cached read take, and
 // fails where that is more than budget.json allows. `make budget` runs it, by
 // itself: a machine that is busy with other tests makes valgrind so slow that
-// the shop's own time limits strike. PANSHI_BUDGET=write writes what it counted.
+// the shop's own time limits strike. BUDGET=write writes what it counted.
 func TestInstructionBudget(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("the budget is of instructions of amd64")
@@ -42,7 +42,7 @@ func TestInstructionBudget(t *testing.T) {
 	}
 	b, err := readBudget("budget.json")
 	require.NoError(t, err)
-	if os.Getenv("PANSHI_BUDGET") == "write" {
+	if os.Getenv("BUDGET") == "write" {
 		b.PerOp = counted
 		raw, err := json.MarshalIndent(b, "", "  ")
 		require.NoError(t, err)
@@ -51,9 +51,19 @@ func TestInstructionBudget(t *testing.T) {
 	}
 	over, low := b.Judge(counted)
 	for _, text := range low {
-		t.Log("far below its budget, tighten it (PANSHI_BUDGET=write make budget): " + text)
+		t.Log("far below its budget, tighten it (BUDGET=write make budget): " + text)
 	}
 	require.Empty(t, over, "more work than the budget allows: find out why, or raise it in the same change and say so")
+}
+
+func readBudget(path string) (b Budget, err error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return b, err
+	}
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return b, d.Decode(&b)
 }
 
 func build(t *testing.T) string {
@@ -72,14 +82,16 @@ func build(t *testing.T) string {
 func count(t *testing.T, program string) (map[string]Cost, error) {
 	t.Helper()
 	dir := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), program, "prepare", dir).CombinedOutput()
+	prepare := exec.CommandContext(t.Context(), program, "prepare", dir)
+	prepare.Env = cleanEnv()
+	out, err := prepare.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	dumps := filepath.Join(t.TempDir(), "dump")
 	// One thread at a time, no collection of garbage and no signals: what is
 	// left of chance is the order of maps and what the kernel answers.
 	cmd := exec.CommandContext(t.Context(), "valgrind", "--tool=callgrind", "--callgrind-out-file="+dumps,
 		"--dump-before=main.mark", "--separate-threads=yes", program, "run", dir)
-	cmd.Env = append(os.Environ(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
+	cmd.Env = append(cleanEnv(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
 	var said, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &errOut
 	if err := cmd.Run(); err != nil {

@@ -2,8 +2,6 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -11,6 +9,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Cost is what one operation takes.
@@ -26,16 +27,6 @@ type Budget struct {
 	// differ by is less, what another version of Go changes may be more.
 	Tolerance int64           `json:"tolerance_percent"`
 	PerOp     map[string]Cost `json:"per_operation"`
-}
-
-func readBudget(path string) (b Budget, err error) {
-	raw, err := os.ReadFile(path)
-	if err != nil {
-		return b, err
-	}
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return b, d.Decode(&b)
 }
 
 // Judge compares what was counted with the budget. over is what fails; low is
@@ -133,4 +124,45 @@ func readDump(name string) (counted int64, watcher bool, err error) {
 		return 0, false, fmt.Errorf("%s has no total", name)
 	}
 	return counted, watcher, nil
+}
+
+func TestJudge(t *testing.T) {
+	b := Budget{Tolerance: 10, PerOp: map[string]Cost{"place": {1000, 100}}}
+	for name, c := range map[string]struct {
+		counted   map[string]Cost
+		over, low int
+	}{
+		"within":            {map[string]Cost{"place": {1100, 91}}, 0, 0},
+		"more instructions": {map[string]Cost{"place": {1101, 100}}, 1, 0},
+		"more allocations":  {map[string]Cost{"place": {1000, 111}}, 1, 0},
+		"far below":         {map[string]Cost{"place": {899, 89}}, 0, 2},
+		"not counted":       {map[string]Cost{}, 1, 0},
+		"no budget":         {map[string]Cost{"place": {1000, 100}, "settle": {1, 1}}, 1, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			over, low := b.Judge(c.counted)
+			require.Len(t, over, c.over)
+			require.Len(t, low, c.low)
+		})
+	}
+}
+
+// The watcher's thread does not count, nor what comes after the last mark.
+func TestReadDumps(t *testing.T) {
+	prefix := filepath.Join(t.TempDir(), "dump")
+	for suffix, text := range map[string]string{
+		".1-01": "fn=(1) main.main\ntotals: 100\n",
+		".2-01": "fn=(1) main.main\ntotals: 200\n",
+		".2-02": "fn=(9) runtime.sysmon\ntotals: 5000\n",
+		".2-03": "fn=(3) runtime.mstart\ntotals: 7\n",
+		"-01":   "totals: 9\n",
+	} {
+		require.NoError(t, os.WriteFile(prefix+suffix, []byte(text), 0o600))
+	}
+	got, err := readDumps(prefix)
+	require.NoError(t, err)
+	require.Equal(t, []dump{{1, 100}, {2, 207}}, got)
+	require.NoError(t, os.WriteFile(prefix+".3-01", []byte("fn=(1) main.main\n"), 0o600))
+	_, err = readDumps(prefix)
+	require.ErrorContains(t, err, "no total")
 }

@@ -29,7 +29,7 @@ type outcome struct {
 // command prepares `panshi bench` with scratch space of the test's own.
 func command(t *testing.T, args ...string) (*exec.Cmd, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "bench") // a server's socket must have a short path, and be reachable by its account
+	dir, err := os.MkdirTemp("", "bench") //nolint:usetesting // PostgreSQL runs as another account, which may not enter t.TempDir()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o755))
@@ -37,13 +37,19 @@ func command(t *testing.T, args ...string) (*exec.Cmd, string) {
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, kit.Binary(t), append([]string{"bench"}, args...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
+	// The settings name a shop that a bench must not heed.
+	cmd.Env = append(cleanEnv(), "TMPDIR="+dir, "PANSHI_DATA=/nowhere", "PANSHI_DB__URL=postgres://nobody@127.0.0.1:1/real")
+	return cmd, dir
+}
+
+// cleanEnv is the environment without settings of a shop.
+func cleanEnv() (out []string) {
 	for _, kv := range os.Environ() {
 		if !strings.HasPrefix(kv, "PANSHI_") && !strings.HasPrefix(kv, "TMPDIR=") {
-			cmd.Env = append(cmd.Env, kv)
+			out = append(out, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, "TMPDIR="+dir, "PANSHI_DATA=/nowhere", "PANSHI_DB__URL=postgres://nobody@127.0.0.1:1/real")
-	return cmd, dir
+	return out
 }
 
 func run(t *testing.T, args ...string) outcome {
