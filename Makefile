@@ -81,6 +81,14 @@ torture: ## the long torture: 100 kills under load and every crash point (half a
 	PANSHI_TEST_ENGINE=postgres PANSHI_TORTURE=long go test -timeout 90m -count=1 -v $(TESTFLAGS) ./test/torture/...
 	PANSHI_TEST_ENGINE=postgres PANSHI_TORTURE=long go test -tags faultpoints -timeout 60m -count=1 -v $(TESTFLAGS) ./test/torture/...
 
+.PHONY: budget
+budget: setup ## count instructions of place, settle and a cached read against test/bench/budget.json
+	go test -tags budget -timeout 10m -count=1 -v -run TestInstructionBudget $(TESTFLAGS) ./test/bench
+
+.PHONY: perf
+perf: build ## measure both engines at all sizes into docs/performance.md (an hour, on a quiet machine)
+	@scripts/perf.sh
+
 .PHONY: nightly
 nightly: ## everything, long: ci, all packages under race, a minute of each fuzz function, torture
 	$(MAKE) ci

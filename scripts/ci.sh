@@ -43,6 +43,8 @@ stage "setup (ran beside the above)" await_setup
 stage "arch" make arch
 stage "lint" make lint
 stage "test" make test BUILDFLAGS=
+# By itself: valgrind runs the shop fifty times slower, and its time limits must not strike.
+stage "budget" make budget
 stage "race" make race
 stage "fuzz" make fuzz
 

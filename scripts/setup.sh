@@ -11,6 +11,7 @@ needed=(
   gcc=/usr/bin/gcc
   libc6-dev=/usr/include/stdlib.h
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
+  valgrind=/usr/bin/valgrind
 )
 
 fail() {

@@ -28,6 +28,8 @@ type commandLine struct {
 	Migrate   migrateCmd   `cmd:"" help:"Move a shop between SQLite and PostgreSQL, and prove that nothing changed."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
+	Bench     benchCmd     `cmd:"" help:"Measure this program on this machine, on scratch data."`
+	BenchPart benchPartCmd `cmd:"" hidden:"" help:"A reference of a bench; for panshi bench itself."`
 	SetupLink setupLinkCmd `cmd:"" help:"Make the one-time link by which an owner gets into the console."`
 	Version   versionCmd   `cmd:"" help:"Tell the version."`
 }

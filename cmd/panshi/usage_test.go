@@ -135,6 +135,22 @@ func TestBadInput(t *testing.T) {
 		{"setup-link --merchant " + strings.Repeat("m", 41), "--merchant"},
 		{"setup-link --merchant a\nb", "--merchant"},
 
+		{"bench --bogus", "--bogus"},
+		{"bench x", "x"},
+		{"bench --data somewhere", "--data"},
+		{"bench --dir=", "--dir"},
+		{"bench --dir nowhere", "--dir"},
+		{"bench --set shop.order_ttl=5m", "--set"},
+		{"bench --engine oracle", "--engine"},
+		{"bench --scenarios sell", "sell"},
+		{"bench --sizes x", "--sizes"},
+		{"bench --seconds -1", "--seconds"},
+		{"bench --rounds x", "--rounds"},
+		{"bench --clients 0", "--clients"},
+		{"bench --compare none.json", "--compare"},
+		{"bench --fail-over 10%", "--fail-over"},
+		{"bench-part http", "panshi bench"},
+
 		{"merchant", "put"},
 		{"merchant sell", "sell"},
 		{"merchant list x", "x"},
@@ -261,7 +277,7 @@ func TestHelp(t *testing.T) {
 	require.Empty(t, bare.errOut)
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "doctor", "setup-link",
-		"merchant put", "merchant list", "account put wechatpay", "account list", "version",
+		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
@@ -271,7 +287,7 @@ func TestHelp(t *testing.T) {
 		}
 		require.Contains(t, got.out, "--data=DIR")
 	}
-	for _, later := range []string{"backup", "restore", "drill", "promote", "reconcile", "key ", "audit", "bench"} {
+	for _, later := range []string{"backup", "restore", "drill", "promote", "reconcile", "key ", "audit", "bench-part"} {
 		require.NotContains(t, bare.out, "\n  "+later)
 	}
 	entries, err := os.ReadDir(dir)

@@ -31,6 +31,7 @@ func house() []floor {
 		{"workflows", internal("checkout reconcile aftersale imports demo reports check drill bulk migrate")},
 		{edges, internal("storefront shopapi consoleapi partnerapi paynotify adminsock wechatpay alipay s3dest sftpdest dirdest")},
 		{"composition", internal("app")},
+		{"measurement", internal("bench")},
 		{"top", append(internal("archtest"), "cmd/panshi", "test")},
 	}
 }
@@ -40,7 +41,7 @@ func house() []floor {
 const sandboxRoot = "sandbox"
 
 // sandboxUsers may import the sandbox: they start it.
-func sandboxUsers() []string { return []string{"internal/app", "cmd/panshi", "test"} }
+func sandboxUsers() []string { return []string{"internal/app", "internal/bench", "cmd/panshi", "test"} }
 
 func internal(names string) []string {
 	out := strings.Fields(names)
