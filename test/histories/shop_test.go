@@ -34,7 +34,7 @@ type shop struct {
 	till     *till
 	account  payment.Account
 	merchant id.ID
-	made     int // products
+	made     int                  // products
 	disturb  func() (stop func()) // what goes wrong while clients are there
 }
 
