@@ -56,7 +56,7 @@ func (c *client) deliver(d *deal) {
 	})
 	if last.err != nil {
 		c.note(d, deliver, lost, nothing, last, nothing)
-		c.expect(last.err, "sold_out", "order_state") // others were faster: the platform tells again
+		c.expect(last.err, "sold_out", "order_state", "stock_busy") // others were faster: the platform tells again
 		return
 	}
 	switch outcome {
@@ -189,7 +189,7 @@ func (c *client) sweep(name string) {
 		if s.Name == name {
 			_, err := s.Run(c.t.Context())
 			for _, err := range unjoin(err) {
-				c.expect(err, "payment_busy", "order_state") // others were faster
+				c.expect(err, "payment_busy", "order_state", "stock_busy") // others were faster
 			}
 		}
 	}

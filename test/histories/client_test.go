@@ -79,7 +79,7 @@ func isLost(err error) bool {
 
 func isBusy(err error) bool {
 	switch errs.CodeOf(err) {
-	case db.ErrBusy.Code, db.ErrTimeout.Code:
+	case db.ErrBusy.Code, db.ErrTimeout.Code, "stock_busy":
 		return true
 	}
 	return false

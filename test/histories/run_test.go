@@ -96,10 +96,10 @@ func (r *run) history(log []event) []porcupine.Operation {
 		last.Output = output{verdict: done, cards: r.shelf(g)}
 		history = append(history, last)
 	}
-	wasClosed := r.closedOrders()
+	fates := r.fates()
 	for _, e := range log {
-		if e.out.verdict == closed && !wasClosed[e.deal.Order.ID] {
-			e.out.verdict = nothing
+		if fate := fates[e.deal.Order.ID]; e.out.verdict == closed && !fate.closed {
+			e.out.verdict = map[bool]verdict{true: served, false: nothing}[fate.paid]
 		}
 		if !e.settled && (e.in.kind == deliver || e.in.kind == release) {
 			e.out.cards = e.deal.lineOf(e.in.sku).cardsOf(byOrder[e.deal.Order.ID])
@@ -110,16 +110,20 @@ func (r *run) history(log []event) []porcupine.Operation {
 	return history
 }
 
-// closedOrders are those that were closed at some time.
-func (r *run) closedOrders() map[id.ID]bool {
-	all := map[id.ID]bool{}
+// fate is what happened to an order at some time.
+type fate struct{ closed, paid bool }
+
+// fates tells it of all orders.
+func (r *run) fates() map[id.ID]fate {
+	all := map[id.ID]fate{}
 	require.NoError(r.t, r.db.View(r.t.Context(), func(tx *db.Tx) error {
 		_, err := db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
 			var order id.ID
-			err = rows.Scan(&order)
-			all[order] = true
+			var f fate
+			err = rows.Scan(&order, &f.closed, &f.paid)
+			all[order] = f
 			return none, err
-		}, `SELECT id FROM orders WHERE closed_at IS NOT NULL`)
+		}, `SELECT id, closed_at IS NOT NULL, paid_at IS NOT NULL FROM orders`)
 		return err
 	}))
 	return all

@@ -13,43 +13,39 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// patience is how long the search for an order of one history may take. What
-// is not decided then counts as refused.
-const patience = 20 * time.Second
+// patience is how long the search for an order of one SKU's operations may take:
+// mostly some milliseconds. What is not decided then counts as refused.
+const patience = time.Minute
 
 // artifacts is where refused histories are drawn.
 const artifacts = "artifacts"
 
 // requireOrder fails the test if nobody could have done a history's operations
-// one after the other. It draws the history, and says where it breaks.
+// one after the other. It draws those of the SKU, and says where it breaks.
 func requireOrder(t *testing.T, history []porcupine.Operation) {
 	t.Helper()
-	result, info := porcupine.CheckOperationsVerbose(model(), history, patience)
-	if result == porcupine.Ok {
-		return
-	}
-	require.NoError(t, os.MkdirAll(artifacts, 0o755))
-	path := filepath.Join(artifacts, strings.ReplaceAll(t.Name(), "/", "-")+".html")
-	require.NoError(t, porcupine.VisualizePath(model(), info, path))
-	t.Fatalf("no order explains this history (%s). It is drawn in test/histories/%s.\n%s", result, path, explain(history))
-}
-
-// explain tells, for the SKUs whose operations have no order, how far one goes
-// and what does not fit then.
-func explain(history []porcupine.Operation) string {
-	var b strings.Builder
 	for _, part := range bySKU(history) {
 		result, info := porcupine.CheckOperationsVerbose(model(), part, patience)
 		if result == porcupine.Ok {
 			continue
 		}
-		longest := slices.MaxFunc(info.PartialLinearizationsOperations()[0], func(a, b []porcupine.Operation) int {
-			return len(a) - len(b)
-		})
-		fmt.Fprintf(&b, "SKU %d: an order explains %d of %d operations (%s).\n",
-			part[0].Input.(input).sku, len(longest), len(part), result) //nolint:forcetypeassert // this package made it
-		explainStop(&b, part, longest)
+		require.NoError(t, os.MkdirAll(artifacts, 0o755))
+		path := filepath.Join(artifacts, strings.ReplaceAll(t.Name(), "/", "-")+".html")
+		require.NoError(t, porcupine.VisualizePath(model(), info, path))
+		t.Fatalf("no order explains this history (%s). It is drawn in test/histories/%s.\n%s", result, path, explain(part, info))
 	}
+}
+
+// explain tells how far an order of one SKU's operations goes and what does not
+// fit then.
+func explain(part []porcupine.Operation, info porcupine.LinearizationInfo) string {
+	longest := slices.MaxFunc(info.PartialLinearizationsOperations()[0], func(a, b []porcupine.Operation) int {
+		return len(a) - len(b)
+	})
+	var b strings.Builder
+	in, _ := parts(part[0])
+	fmt.Fprintf(&b, "SKU %d: an order explains %d of %d operations.\n", in.sku, len(longest), len(part))
+	explainStop(&b, part, longest)
 	return b.String()
 }
 
@@ -58,7 +54,8 @@ func explain(history []porcupine.Operation) string {
 func explainStop(b *strings.Builder, part, longest []porcupine.Operation) {
 	s, placed := state{}, map[string]int{}
 	for _, op := range longest {
-		s, _ = s.step(op.Input.(input), op.Output.(output)) //nolint:forcetypeassert // this package made them
+		in, out := parts(op)
+		s, _ = s.step(in, out)
 		placed[identity(op)]++
 	}
 	left := slices.DeleteFunc(slices.Clone(part), func(op porcupine.Operation) bool {
@@ -69,7 +66,7 @@ func explainStop(b *strings.Builder, part, longest []porcupine.Operation) {
 		return
 	}
 	stuck := slices.MinFunc(left, func(a, b porcupine.Operation) int { return int(a.Return - b.Return) })
-	in, out := stuck.Input.(input), stuck.Output.(output) //nolint:forcetypeassert // this package made them
+	in, out := parts(stuck)
 	_, why := s.step(in, out)
 	fmt.Fprintf(b, "Then this does not fit: %s\n  because %s\n", tell(stuck), why)
 	related := 0
@@ -83,7 +80,7 @@ func explainStop(b *strings.Builder, part, longest []porcupine.Operation) {
 
 // concerns tells whether an operation is about the same order or card.
 func concerns(op porcupine.Operation, in input, out output) bool {
-	other, answer := op.Input.(input), op.Output.(output) //nolint:forcetypeassert // this package made them
+	other, answer := parts(op)
 	if other.kind == restock || other.kind == count {
 		return false
 	}
@@ -95,7 +92,8 @@ func identity(op porcupine.Operation) string {
 }
 
 func tell(op porcupine.Operation) string {
-	text := describe(op.Input.(input), op.Output.(output)) //nolint:forcetypeassert // this package made them
+	in, out := parts(op)
+	text := describe(in, out)
 	end := "open"
 	if op.Return != forever {
 		end = fmt.Sprintf("%.3f ms", float64(op.Return)/1e6)
@@ -108,7 +106,7 @@ func tally(history []porcupine.Operation) string {
 	counts := map[string]int{}
 	var names []string
 	for _, op := range history {
-		in, out := op.Input.(input), op.Output.(output) //nolint:forcetypeassert // this package made them
+		in, out := parts(op)
 		name := string(in.kind) + " " + string(out.verdict)
 		if counts[name]++; counts[name] == 1 {
 			names = append(names, name)
