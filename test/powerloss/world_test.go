@@ -17,7 +17,7 @@ import (
 )
 
 // stocked is how many keys the product has that the crowd buys.
-const stocked = 8000
+const stocked = 3000
 
 // world is a shop on a disk of its own, and what it promised.
 type world struct {

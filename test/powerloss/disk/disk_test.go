@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -29,6 +31,19 @@ func TestMain(m *testing.M) {
 		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// TestNoFuseFails: where FUSE is missing, tests that need it fail; they are not
+// skipped. This one hides the device from a run of this very program.
+func TestNoFuseFails(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "/bin/sh", "-c", `mount -t tmpfs none /dev && exec "$0" -test.run='^$'`, os.Args[0])
+	cmd.Env = slices.DeleteFunc(os.Environ(), func(kv string) bool { return strings.HasPrefix(kv, isolated+"=") })
+	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS} // only there is /dev another
+	out, err := cmd.CombinedOutput()
+	var exit *exec.ExitError
+	require.ErrorAs(t, err, &exit, "%s", out)
+	require.Equal(t, 1, exit.ExitCode(), "%s", out)
+	require.Contains(t, string(out), "this test needs FUSE and does not pass without")
 }
 
 // bench is a mounted disk.

@@ -1,0 +1,140 @@
+package histories
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
+	"panshi/internal/db/postgres"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// operations is how many each history has, at least.
+const operations = 10_000
+
+// howMany is the number of histories of each engine.
+func howMany() int {
+	if os.Getenv("PANSHI_TORTURE") == "long" {
+		return 50
+	}
+	return 5
+}
+
+// TestSQLite: one process on one file.
+func TestSQLite(t *testing.T) {
+	inMemory(t)
+	seed := seedOf(t)
+	linearizable(t, newShop(t, dbtest.SQLite(t), 1, loses(seed)), seed)
+}
+
+// TestPostgres: two processes on one server, whose connections are cut all the
+// time.
+func TestPostgres(t *testing.T) {
+	inMemory(t)
+	seed := seedOf(t)
+	d, url := openPostgres(t)
+	s := newShop(t, d, 2, loses(seed))
+	cuts := &cutter{t: t, url: url}
+	s.disturb = cuts.start
+	linearizable(t, s, seed)
+	require.Positive(t, cuts.cut, "no connection was ever cut")
+}
+
+func linearizable(t *testing.T, s *shop, seed uint64) {
+	for n := range howMany() {
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			s.t = t
+			begun := time.Now()
+			history, wrong := s.record(n, seed+uint64(n), operations)
+			recorded := time.Since(begun)
+			require.Empty(t, wrong[:min(10, len(wrong))])
+			requireOrder(t, history)
+			t.Logf("recorded in %v, checked in %v: %s", recorded, time.Since(begun)-recorded, tally(history))
+		})
+	}
+	s.t = t
+	s.requireSound()
+}
+
+// loses makes the services' database lose some answers.
+func loses(seed uint64) func(db.DB) db.DB {
+	return func(d db.DB) db.DB {
+		seed++
+		return &lossy{DB: d, oneIn: 150, dice: rand.New(rand.NewPCG(seed, 0))}
+	}
+}
+
+// inMemory keeps the database's files in memory: what is tested here is not
+// the disk.
+func inMemory(t *testing.T) {
+	t.Helper()
+	if _, err := os.Stat("/dev/shm"); err == nil {
+		t.Setenv("TMPDIR", "/dev/shm")
+	}
+}
+
+func openPostgres(t *testing.T) (d db.DB, url string) {
+	t.Helper()
+	return dbtest.Postgres(t, func(c *postgres.Config) { url = c.URL }), url
+}
+
+// cutter cuts one of a database's busy connections every few milliseconds.
+type cutter struct {
+	t   *testing.T
+	url string
+	cut int // so far; read it when it is stopped
+}
+
+// start implements shop.disturb.
+func (c *cutter) start() (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it is stopped before the test's own context ends
+	conn, err := pgx.Connect(ctx, c.url)
+	require.NoError(c.t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(50 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			tag, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' LIMIT 1`)
+			if err == nil {
+				c.cut += int(tag.RowsAffected())
+			}
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+		require.NoError(c.t, conn.Close(context.Background())) //nolint:usetesting // likewise
+	}
+}
+
+// seedOf prints what repeats this run's dice.
+func seedOf(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("PANSHI_SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		require.NoError(t, err)
+		seed = n
+	}
+	t.Logf("PANSHI_SEED=%d", seed)
+	return seed
+}

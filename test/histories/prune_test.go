@@ -1,0 +1,93 @@
+package histories
+
+import "github.com/anishathalye/porcupine"
+
+// prune spares the search choices that decide nothing. It only ever makes the
+// model ask less of an operation, and only where two operations overlap, or
+// where the history itself tells which of two did what:
+//
+//   - If somebody was told that he served an order, nobody else's lost or
+//     refused operation did. The same goes for refunds.
+//   - That a payment could start, or that a refund was refused, is not asked
+//     about while something else happens to the order.
+//   - Items that come back during a call that is sold out may come back after
+//     it. So may, with passOver, those that others reach for.
+func prune(history []porcupine.Operation, passOver bool) {
+	byOrder, moving := map[[2]int][]porcupine.Operation{}, map[int][]porcupine.Operation{}
+	for _, op := range history {
+		in, out := parts(op)
+		byOrder[[2]int{in.sku, in.order}] = append(byOrder[[2]int{in.sku, in.order}], op)
+		if moves(in, out, passOver) {
+			moving[in.sku] = append(moving[in.sku], op)
+		}
+	}
+	for i := range history {
+		op := &history[i]
+		in, out := parts(*op)
+		same := byOrder[[2]int{in.sku, in.order}]
+		switch {
+		case in.kind == pay, in.kind == refund && out.verdict == refused:
+			if overlapsChange(*op, same) {
+				out.verdict = nothing
+			}
+		case in.kind == refund:
+			out.known = out.verdict == back && has(same, refund, done)
+		case in.kind == deliver, in.kind == release:
+			out.known = has(same, deliver, done) || has(same, deliver, late)
+		case out.verdict == soldOut:
+			out.slack = overlapping(*op, moving[in.sku])
+		}
+		op.Output = out
+	}
+}
+
+func parts(op porcupine.Operation) (input, output) {
+	return op.Input.(input), op.Output.(output) //nolint:forcetypeassert // this package made them
+}
+
+// moves tells whether an operation may keep items out of another's reach for a
+// while.
+func moves(in input, out output, passOver bool) bool {
+	switch in.kind {
+	case release, refund:
+		return out.verdict != nothing
+	case reserve:
+		return passOver
+	case deliver:
+		return passOver && out.verdict != done
+	}
+	return false
+}
+
+func overlap(a, b porcupine.Operation) bool { return a.Call <= b.Return && b.Call <= a.Return }
+
+// overlapsChange tells whether something else may have moved the order
+// meanwhile.
+func overlapsChange(op porcupine.Operation, same []porcupine.Operation) bool {
+	for _, other := range same {
+		if in, _ := parts(other); (in.kind == release || in.kind == deliver) && overlap(op, other) {
+			return true
+		}
+	}
+	return false
+}
+
+// overlapping adds up the items of other operations during one.
+func overlapping(op porcupine.Operation, others []porcupine.Operation) (items int) {
+	self, _ := parts(op)
+	for _, other := range others {
+		if in, _ := parts(other); overlap(op, other) && (in.kind != reserve || in.order != self.order) {
+			items += in.quantity
+		}
+	}
+	return items
+}
+
+func has(ops []porcupine.Operation, k kind, v verdict) bool {
+	for _, op := range ops {
+		if in, out := parts(op); in.kind == k && out.verdict == v {
+			return true
+		}
+	}
+	return false
+}
