@@ -70,7 +70,7 @@ func liteSchema() map[string]string {
 }
 
 func serverSchema() map[string]string {
-	const ours = `c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'goose_%'`
+	const ours = `c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE 'goose_%' AND NOT c.relispartition`
 	columns := func(keys, of string) string {
 		return `(SELECT string_agg(a.attname, ' ' ORDER BY k.n) FROM unnest(` + keys + `) WITH ORDINALITY AS k (num, n)
 			JOIN pg_attribute a ON a.attrelid = ` + of + ` AND a.attnum = k.num)`
@@ -85,7 +85,7 @@ func serverSchema() map[string]string {
 			coalesce(' default ' || regexp_replace(regexp_replace(pg_get_expr(d.adbin, d.adrelid), '::[a-z]+', ''), '^\((.*)\)$', '\1'), '') AS line
 			FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
 			LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
-			LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE c.relkind = 'r' AND ` + ours,
+			LEFT JOIN pg_collation l ON l.oid = a.attcollation WHERE c.relkind IN ('r', 'p') AND ` + ours,
 		"primary keys": key("p"),
 		"unique keys":  key("u"),
 		"indexes": `SELECT c.relname || ' ' || x.relname || ' unique ' || i.indisunique::int || ' partial ' || (i.indpred IS NOT NULL)::int ||
