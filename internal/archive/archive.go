@@ -11,11 +11,12 @@ import (
 	"panshi/internal/id"
 	"panshi/internal/jobs"
 	"panshi/internal/ledger"
+	"panshi/internal/order"
 )
 
 // floor is the least age at which anything is moved: younger orders still
 // change, and would come back again.
-const floor = 30 * 24 * time.Hour
+const floor = max(order.MinArchiveAge, audit.MinArchiveAge)
 
 // Pauses of a walk: after its end, and after a batch that failed.
 const (

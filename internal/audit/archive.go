@@ -16,6 +16,9 @@ const stored = `id, merchant_id, actor_kind, actor_id, action, subject_kind, sub
 // removed.
 const archiveBatch = db.MaxRows / 2
 
+// MinArchiveAge is how old a record is at least before it is archived.
+const MinArchiveAge = 30 * 24 * time.Hour
+
 // clockSlack is how far the clocks of two nodes may be apart: a record may
 // bear an earlier id than what it is about.
 const clockSlack = 24 * time.Hour
@@ -70,9 +73,14 @@ func archivableTx(tx *db.Tx, after id.ID, cutoff time.Time) (first, last id.ID, 
 }
 
 // archivedOfTx is OfTx in the archive. What is about a thing is younger than
-// the thing, so only the months since then are looked at.
+// the thing, so only the months since then are looked at, and of a young thing
+// nothing is there.
 func archivedOfTx(tx *db.Tx, merchantID, subjectID id.ID, limit int) ([]Record, error) {
-	since := id.Lowest(subjectID.Time().Add(-clockSlack))
+	born := subjectID.Time().Add(-clockSlack)
+	if tx.Now().Sub(born) < MinArchiveAge {
+		return nil, nil
+	}
+	since := id.Lowest(born)
 	return db.Collect(tx, scan, `SELECT merchant_id, actor_kind, actor_id, action, subject_kind, subject_id,
 		detail, request_id, at FROM archived_audit_records
 		WHERE subject_id = $1 AND merchant_id = $2 AND id >= $3 ORDER BY id LIMIT $4`, subjectID, merchantID, since, limit)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"panshi/internal/db"
 	"panshi/internal/errs"
@@ -18,6 +19,10 @@ const (
 	storedLines = `order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price, amount,
 		stock_mode, limited`
 )
+
+// MinArchiveAge is how old an order is at least before it is archived: younger
+// ones need not be looked for there.
+const MinArchiveAge = 30 * 24 * time.Hour
 
 // MaxArchive is how many orders ArchiveTx takes at once.
 const MaxArchive = 50

@@ -109,3 +109,6 @@ CREATE VIEW all_audit_records AS
     UNION ALL
     SELECT id, merchant_id, actor_kind, actor_id, action, subject_kind, subject_id, detail, request_id, at
         FROM archived_audit_records;
+
+-- A platform that tells of the same stray money again is told from a new case.
+CREATE INDEX holds_same ON holds (merchant_id, reason, detail);
