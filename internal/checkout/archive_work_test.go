@@ -24,26 +24,27 @@ import (
 const monthly = 100 // orders a month of a history
 
 // remember writes orders that were bought and completed from a time on, one an
-// hour, with all that a sale leaves behind.
-func (s *aged) remember(from time.Time, sku catalog.SKU) {
+// hour, with all that a sale leaves behind; prefix is that of the archive's
+// tables, or nothing.
+func (s *aged) remember(prefix string, from time.Time, sku catalog.SKU) {
 	s.t.Helper()
 	lite, server := `unhex(printf('%012x%020x', at, N))`, `decode(lpad(to_hex(at), 12, '0') || lpad(to_hex(N), 20, '0'), 'hex')`
 	for _, query := range []string{
 		`INSERT INTO order_numbers (order_no, merchant_id, order_id) SELECT '00000' || at, MER, ID1 FROM hours`,
-		`INSERT INTO orders (id, merchant_id, order_no, status, currency, total, contact_kind, contact_sealed, contact_index,
+		`INSERT INTO +orders (id, merchant_id, order_no, status, currency, total, contact_kind, contact_sealed, contact_index,
 			lang, expires_at, created_at, paid_at, delivered_at) SELECT ID1, MER, '00000' || at, 'completed', 'CNY', 100, 'email',
 			ID9, ID9, 'zh-CN', at, at, at, at FROM hours`,
-		`INSERT INTO order_lines (order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price,
+		`INSERT INTO +order_lines (order_id, line_no, merchant_id, product_id, sku_id, kind, title, quantity, unit_price,
 			amount, stock_mode, limited) SELECT ID1, 1, MER, PRO, SKU, 'text', 'a title', 1, 100, 100, 'unlimited', 0 FROM hours`,
 		`INSERT INTO payments (id, merchant_id, order_id, account_id, payment_no, provider, method, status, amount, currency,
 			received, created_at, paid_at) SELECT ID2, MER, ID1, (SELECT id FROM payment_accounts), 'P' || at, 'wechatpay', 'native',
 			'paid', 100, 'CNY', 100, at, at FROM hours`,
 		`INSERT INTO ledger_entries (id, merchant_id, kind, subject_id, created_at) SELECT ID3, MER, 'payment', ID2, at
 			FROM hours`,
-		`INSERT INTO ledger_postings (entry_id, leg, merchant_id, account, amount, currency)
+		`INSERT INTO +ledger_postings (entry_id, leg, merchant_id, account, amount, currency)
 			SELECT ID3, 1, MER, 'provider/x', 100, 'CNY' FROM hours
 			UNION ALL SELECT ID3, 2, MER, 'sales', -100, 'CNY' FROM hours`,
-		`INSERT INTO audit_records (id, merchant_id, actor_kind, action, subject_kind, subject_id, at)
+		`INSERT INTO +audit_records (id, merchant_id, actor_kind, action, subject_kind, subject_id, at)
 			SELECT ID4, MER, 'system', 'order.settled', 'order', ID1, at FROM hours
 			UNION ALL SELECT ID5, MER, 'buyer', 'order.goods_revealed', 'order', ID1, at FROM hours`,
 	} {
@@ -58,6 +59,7 @@ func (s *aged) remember(from time.Time, sku catalog.SKU) {
 			for _, n := range []string{"1", "2", "3", "4", "5", "9"} {
 				query = strings.ReplaceAll(query, "ID"+n, strings.ReplaceAll(at, "N", n))
 			}
+			query = strings.ReplaceAll(query, "+", prefix)
 			into, rest, _ := strings.Cut(query, "SELECT")
 			_, err := tx.Exec(into+`SELECT * FROM (WITH RECURSIVE k (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM k WHERE i < `+
 				strconv.Itoa(monthly-1)+`), hours AS (SELECT CAST($1 AS BIGINT) + i * 3600000 AS at FROM k) SELECT`+rest+`) h`,
@@ -78,12 +80,18 @@ func (s *aged) work(months int, pages func([]dbtest.Statement) []int64) map[stri
 	today := s.now.Now()
 	begin := time.Date(today.Year(), today.Month(), 1, 0, 0, 0, 0, time.UTC)
 	for i := range months {
-		s.remember(begin.AddDate(0, -8-i, 0), text)
+		month := begin.AddDate(0, -8-i, 0)
+		require.NoError(s.t, s.db.Update(s.t.Context(), func(tx *db.Tx) error {
+			for _, table := range append(order.ArchiveTables(), "archived_ledger_postings", "archived_audit_records") {
+				if err := db.PartitionTx(tx, table, db.MonthOf(id.Lowest(month))); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		s.remember("archived_", month, text)
 	}
-	s.archive()
-	require.Equal(s.t, int64(months*monthly), s.number(`SELECT COUNT(*) FROM archived_orders`))
-	require.Zero(s.t, s.number(`SELECT COUNT(*) FROM orders`))
-	s.remember(today.Add(-monthly*time.Hour), text)
+	s.remember("", today.Add(-monthly*time.Hour), text)
 	bought, _ := s.bought("a", text, 1)
 	s.exec(`ANALYZE`)
 	s.rows.Take()
