@@ -13,6 +13,7 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
+	"panshi/internal/db/postgres"
 	"panshi/internal/ledger"
 	"panshi/internal/money"
 	"panshi/internal/order"
@@ -166,6 +167,10 @@ func TestArchivedOrdersAreStillThere(t *testing.T) {
 			}
 		}
 		require.Equal(t, before, after)
+		paid := after.views[0].Payments[0]
+		require.ErrorIs(t, s.db.Update(t.Context(), func(tx *db.Tx) error {
+			return ledger.PostTx(tx, ledger.Transfer(s.merchant.ID, "payment", paid.ID, ledger.Sales, ledger.Suspense, paid.Amount))
+		}), db.ErrUnique, "what was booked is booked for ever")
 		require.LessOrEqual(t, s.rows.MostWritten(), int64(db.MaxRows))
 	})
 }
@@ -229,4 +234,30 @@ func TestArchiveLeavesWhatIsUnderWay(t *testing.T) {
 		s.archive()
 		require.True(t, s.isArchived(p))
 	})
+}
+
+// TestArchivePassesOverWhatChanges: where writers run side by side, an order
+// that somebody is just changing is left alone.
+func TestArchivePassesOverWhatChanges(t *testing.T) {
+	now := clock.NewManual(time.Now())
+	rows := dbtest.Record(dbtest.Postgres(t, func(c *postgres.Config) { c.Clock = now }))
+	s := &aged{newShopOn(t, rows), now, rows}
+	card := s.product("card", catalog.Card, 100)
+	s.cards(card, 2)
+	p, other := s.completed("a", card, 1), s.completed("b", card, 1)
+	s.now.Advance(year)
+	require.NoError(t, s.db.Update(t.Context(), func(tx *db.Tx) error {
+		o, err := order.ByIDTx(tx, s.merchant.ID, p.Order.ID)
+		if err != nil {
+			return err
+		}
+		if _, err := order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
+			return err
+		}
+		s.archive()
+		return nil
+	}))
+	require.Equal(t, order.Refunding, s.status(p))
+	require.True(t, s.isArchived(other))
+	require.False(t, s.isArchived(p))
 }
