@@ -14,6 +14,7 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 
+	"panshi/internal/archive"
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
 	"panshi/internal/errs"
@@ -30,6 +31,7 @@ type Config struct {
 	Console string          `json:"console"` // address of the staff's listener
 	Roles   string          `json:"roles"`
 	Shop    checkout.Config `json:"shop"`
+	Archive archive.Config  `json:"archive"`
 	Web     web.Config      `json:"web"`
 	Guard   guard.Config    `json:"guard"`
 	Vault   VaultConfig     `json:"vault"`
@@ -85,7 +87,7 @@ type Flags struct {
 func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
-		Shop: checkout.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
+		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
 	}
 }
 
@@ -204,7 +206,7 @@ func (c Config) Validate() error {
 	}
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
-		c.Shop.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
+		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }
 

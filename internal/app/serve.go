@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 
 	"panshi/internal/adminsock"
@@ -63,7 +64,8 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	if s.cfg.Worker == "on" {
-		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), s.checkout.Sweeps(), clock.System{}, s.log)
+		sweeps := slices.Concat(s.checkout.Sweeps(), s.archive.Sweeps())
+		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), sweeps, clock.System{}, s.log)
 		back.Go(func() { runner.Run(behind) })
 	}
 	back.Go(func() {

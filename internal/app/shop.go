@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"panshi/internal/access"
+	"panshi/internal/archive"
 	"panshi/internal/audit"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
@@ -40,6 +41,7 @@ type Shop struct {
 	catalog   *catalog.Service
 	accounts  *payment.Accounts
 	checkout  *checkout.Service
+	archive   *archive.Service
 	imports   *imports.Service
 	access    *access.Service
 	sandbox   *sandboxLink
@@ -80,6 +82,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.catalog = catalog.NewService(s.db)
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
 	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), clock.System{}, s.log)
+	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
 	return nil
@@ -105,7 +108,7 @@ func Invariants() []invariant.Invariant {
 	for _, list := range [][]invariant.Invariant{
 		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
 		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
-		access.Invariants(),
+		access.Invariants(), audit.Invariants(),
 	} {
 		all = append(all, list...)
 	}

@@ -28,7 +28,7 @@ func house() []floor {
 		{"platform", internal("db jobs cache blob monitor notify web")},
 		{"protection", internal("vault access audit privacy guard backup")},
 		{domain, internal("catalog stock order payment delivery ledger account promotion support merchant risk")},
-		{"workflows", internal("checkout reconcile aftersale imports demo reports check drill bulk migrate")},
+		{"workflows", internal("checkout archive reconcile aftersale imports demo reports check drill bulk migrate")},
 		{edges, internal("storefront shopapi consoleapi partnerapi paynotify adminsock wechatpay alipay s3dest sftpdest dirdest")},
 		{"composition", internal("app")},
 		{"measurement", internal("bench")},

@@ -54,11 +54,20 @@ func (r Record) detail() (string, error) {
 	return string(text), err
 }
 
-// OfTx returns the trail of one subject, oldest first, at most 200 records.
+// most is how many records of one subject are shown.
+const most = 200
+
+// OfTx returns the trail of one subject, oldest first, at most 200 records,
+// archived ones first: they are the oldest.
 func OfTx(tx *db.Tx, merchantID, subjectID id.ID) ([]Record, error) {
-	return db.Collect(tx, scan, `SELECT merchant_id, actor_kind, actor_id, action, subject_kind, subject_id,
+	trail, err := archivedOfTx(tx, merchantID, subjectID, most)
+	if err != nil || len(trail) == most {
+		return trail, err
+	}
+	live, err := db.Collect(tx, scan, `SELECT merchant_id, actor_kind, actor_id, action, subject_kind, subject_id,
 		detail, request_id, at FROM audit_records
-		WHERE subject_id = $1 AND merchant_id = $2 ORDER BY id LIMIT 200`, subjectID, merchantID)
+		WHERE subject_id = $1 AND merchant_id = $2 ORDER BY id LIMIT $3`, subjectID, merchantID, most-len(trail))
+	return append(trail, live...), err
 }
 
 func scan(rows db.Rows) (Record, error) {
@@ -97,8 +106,12 @@ func Origin(ctx context.Context) (actor Actor, requestID string) {
 
 // Columns declares the data classes of this package's tables.
 func Columns() []dataclass.Table {
-	return []dataclass.Table{dataclass.Of("audit_records", dataclass.Trade, []string{
+	record := []string{
 		"id", "merchant_id", "actor_kind", "actor_id", "action", "subject_kind", "subject_id",
 		"detail", "request_id", "at",
-	})}
+	}
+	return []dataclass.Table{
+		dataclass.Of("audit_records", dataclass.Trade, record),
+		dataclass.Of("archived_audit_records", dataclass.Trade, record),
+	}
 }

@@ -21,7 +21,7 @@ func orderInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.paid_is_served", About: "money in full for an order means goods, a refund, or a hold with a reason",
 			Query: `SELECT o.order_no, o.status || ' although paid by ' || p.payment_no FROM payments p
-				JOIN orders o ON o.id = p.order_id WHERE p.status = 'paid' AND o.status IN ('pending', 'closed')`,
+				JOIN all_orders o ON o.id = p.order_id WHERE p.status = 'paid' AND o.status IN ('pending', 'closed')`,
 		},
 		{
 			Name: "checkout.paid_waits_for_a_person", About: "an order stays at paid only while something waits for delivery by hand",
@@ -30,7 +30,7 @@ func orderInvariants() []invariant.Invariant {
 		},
 		{
 			Name: "checkout.delivered_completely", About: "a delivered order has every card of every line, and every other line's item",
-			Query: `SELECT o.order_no, 'line ' || l.line_no FROM orders o JOIN order_lines l ON l.order_id = o.id
+			Query: `SELECT o.order_no, 'line ' || l.line_no FROM all_orders o JOIN all_order_lines l ON l.order_id = o.id
 				LEFT JOIN (SELECT order_id, line_no, COUNT(*) AS n FROM deliveries WHERE status = 'delivered'
 					GROUP BY order_id, line_no) d ON d.order_id = l.order_id AND d.line_no = l.line_no
 				WHERE o.status IN ('delivered', 'completed')
@@ -38,19 +38,19 @@ func orderInvariants() []invariant.Invariant {
 		},
 		{
 			Name: "checkout.delivered_was_paid", About: "goods are with money that stayed here, except by a decision on the hold desk",
-			Query: `SELECT o.order_no, o.status || ' without payment' FROM orders o
+			Query: `SELECT o.order_no, o.status || ' without payment' FROM all_orders o
 				WHERE o.status IN ('paid', 'delivered', 'completed') AND NOT EXISTS
 				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid' AND p.received - p.refunded >= o.total)
 				AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolution LIKE 'accept%')`,
 		},
 		{
 			Name: "checkout.closed_order_takes_no_money", About: "a closed order's payments are closed too",
-			Query: `SELECT o.order_no, p.payment_no || ' ' || p.status FROM orders o JOIN payments p ON p.order_id = o.id
+			Query: `SELECT o.order_no, p.payment_no || ' ' || p.status FROM all_orders o JOIN payments p ON p.order_id = o.id
 				WHERE o.status = 'closed' AND p.status IN ('creating', 'open')`,
 		},
 		{
 			Name: "checkout.work_waits_for_paid_orders", About: "nobody works for an order whose money goes back",
-			Query: `SELECT o.order_no, o.status || ', line ' || d.line_no FROM deliveries d JOIN orders o ON o.id = d.order_id
+			Query: `SELECT o.order_no, o.status || ', line ' || d.line_no FROM deliveries d JOIN all_orders o ON o.id = d.order_id
 				WHERE d.status = 'waiting' AND o.status <> 'paid'`,
 		},
 	}
@@ -61,7 +61,7 @@ func stockInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.held_cards_have_waiting_order", About: "a held card belongs to an order that still waits for money",
 			Query: `SELECT c.id, 'held for order ' || COALESCE(o.status, 'missing') FROM cards c
-				LEFT JOIN orders o ON o.id = c.order_id AND o.merchant_id = c.merchant_id
+				LEFT JOIN all_orders o ON o.id = c.order_id AND o.merchant_id = c.merchant_id
 				WHERE c.status = 'held' AND (o.id IS NULL OR NOT ` + reserving + `)`,
 		},
 		{
@@ -75,7 +75,7 @@ func stockInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.sold_equals_deliveries", About: "a SKU's sold counter equals what was delivered or waits",
 			Query: `SELECT s.sku_id, 'sold ' || s.sold || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
-				(SELECT l.sku_id, SUM(l.quantity) AS n FROM order_lines l WHERE EXISTS
+				(SELECT l.sku_id, SUM(l.quantity) AS n FROM all_order_lines l WHERE EXISTS
 					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no)
 				GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.sold <> COALESCE(l.n, 0)`,
 		},
@@ -88,8 +88,8 @@ func stockInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.contact_limits_add_up", About: "what a contact bought of a limited product is what its orders reserve or got",
 			Query: `SELECT c.product_id, 'kept ' || c.quantity || ', lines ' || COALESCE(l.n, 0) FROM purchase_counts c LEFT JOIN
-				(SELECT l.merchant_id, l.product_id, o.contact_index, SUM(l.quantity) AS n FROM order_lines l
-				JOIN orders o ON o.id = l.order_id WHERE l.limited = 1 AND (` + reserving + ` OR EXISTS
+				(SELECT l.merchant_id, l.product_id, o.contact_index, SUM(l.quantity) AS n FROM all_order_lines l
+				JOIN all_orders o ON o.id = l.order_id WHERE l.limited = 1 AND (` + reserving + ` OR EXISTS
 					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no))
 				GROUP BY l.merchant_id, l.product_id, o.contact_index) l ON l.merchant_id = c.merchant_id
 				AND l.product_id = c.product_id AND l.contact_index = c.contact_index WHERE c.quantity <> COALESCE(l.n, 0)`,
@@ -121,7 +121,7 @@ func moneyInvariants() []invariant.Invariant {
 	return []invariant.Invariant{
 		{
 			Name: "checkout.refunded_gave_all_back", About: "a refunded order's payments hold nothing any more",
-			Query: `SELECT o.order_no, p.payment_no FROM orders o JOIN payments p ON p.order_id = o.id
+			Query: `SELECT o.order_no, p.payment_no FROM all_orders o JOIN payments p ON p.order_id = o.id
 				WHERE o.status = 'refunded' AND p.received <> p.refunded AND NOT EXISTS
 				(SELECT 1 FROM holds h WHERE h.payment_id = p.id AND (h.resolved_at IS NULL OR h.resolution LIKE 'dismiss%'))`,
 		},
@@ -135,7 +135,7 @@ func moneyInvariants() []invariant.Invariant {
 			Query: `SELECT p.payment_no, m.currency || ' moved ' || SUM(m.moved) || ', books ' || SUM(m.booked) FROM
 				(SELECT payment_id, currency, amount AS moved, 0 AS booked FROM payment_transactions
 				UNION ALL SELECT payment_id, currency, -amount, 0 FROM refunds WHERE status = 'succeeded'
-				UNION ALL SELECT COALESCE(r.payment_id, e.subject_id), g.currency, 0, g.amount FROM ledger_postings g
+				UNION ALL SELECT COALESCE(r.payment_id, e.subject_id), g.currency, 0, g.amount FROM all_ledger_postings g
 					JOIN ledger_entries e ON e.id = g.entry_id LEFT JOIN refunds r ON r.id = e.subject_id
 					WHERE g.account LIKE 'provider/%') m
 				LEFT JOIN payments p ON p.id = m.payment_id
@@ -144,16 +144,16 @@ func moneyInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.books_equal_refunds", About: "what the books owe to buyers is what refunds are under way for",
 			Query: `SELECT l.merchant_id, l.currency || ' owed ' || -SUM(l.owed) || ', under way ' || SUM(l.due) FROM
-				(SELECT merchant_id, currency, amount AS owed, 0 AS due FROM ledger_postings WHERE account = 'refunds_due'
+				(SELECT merchant_id, currency, amount AS owed, 0 AS due FROM all_ledger_postings WHERE account = 'refunds_due'
 				UNION ALL SELECT merchant_id, currency, 0, amount FROM refunds WHERE status IN ('requested', 'processing')) l
 				GROUP BY l.merchant_id, l.currency HAVING -SUM(l.owed) <> SUM(l.due)`,
 		},
 		{
 			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
-			Query: `SELECT o.order_no, 'payment' FROM orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'delivery' FROM orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'refund' FROM orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'card' FROM orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
 		},
 	}
 }

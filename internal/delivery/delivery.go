@@ -102,7 +102,7 @@ func Invariants() []invariant.Invariant {
 		},
 		{
 			Name: "delivery.no_orphan", About: "every delivery belongs to a line of its order and merchant",
-			Query: `SELECT d.order_id, 'line ' || d.line_no FROM deliveries d LEFT JOIN order_lines l
+			Query: `SELECT d.order_id, 'line ' || d.line_no FROM deliveries d LEFT JOIN all_order_lines l
 				ON l.order_id = d.order_id AND l.line_no = d.line_no AND l.merchant_id = d.merchant_id
 				AND l.sku_id = d.sku_id WHERE l.order_id IS NULL`,
 		},

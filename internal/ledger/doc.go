@@ -1,7 +1,9 @@
 // Package ledger keeps the books: double entry, append-only. An entry has two
-// or more legs that sum to zero in each currency; a balance is never stored,
-// it is the sum of an account's postings, and `panshi check` adds them up
-// again.
+// or more legs that sum to zero in each currency; a balance is the sum of an
+// account's postings, and `panshi check` adds them up again.
+//
+// Old postings are archived, with a kept sum for each account and month;
+// entries never are: one kind of booking for one subject is unique for ever.
 //
 // Accounts are text: "provider/<payment account>" (money at a platform),
 // "sales", "suspense" (money that does not fit an order), "refunds_due" (money

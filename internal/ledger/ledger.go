@@ -78,11 +78,14 @@ func (e Entry) balanced() error {
 	return nil
 }
 
-// BalanceTx adds up an account's postings in one currency.
+// BalanceTx adds up an account's postings in one currency. Of the archive it
+// reads a sum a month, of the rest every posting.
 func BalanceTx(tx *db.Tx, merchantID id.ID, account string, currency money.Currency) (money.Amount, error) {
 	var sum int64
-	err := tx.Get([]any{&sum}, `SELECT COALESCE(SUM(amount), 0) FROM ledger_postings
-		WHERE merchant_id = $1 AND account = $2 AND currency = $3`, merchantID, account, string(currency))
+	err := tx.Get([]any{&sum}, `SELECT COALESCE(SUM(amount), 0) FROM
+		(SELECT amount FROM ledger_postings WHERE merchant_id = $1 AND account = $2 AND currency = $3
+		UNION ALL SELECT amount FROM ledger_month_sums WHERE merchant_id = $1 AND account = $2 AND currency = $3) b`,
+		merchantID, account, string(currency))
 	return money.Of(sum, currency), err
 }
 
@@ -91,27 +94,42 @@ func Invariants() []invariant.Invariant {
 	return []invariant.Invariant{
 		{
 			Name: "ledger.entries_sum_to_zero", About: "the legs of every entry sum to zero in each currency",
-			Query: `SELECT entry_id, currency || ' ' || SUM(amount) FROM ledger_postings
+			Query: `SELECT entry_id, currency || ' ' || SUM(amount) FROM all_ledger_postings
 				GROUP BY entry_id, currency HAVING SUM(amount) <> 0`,
 		},
 		{
 			Name: "ledger.no_empty_entry", About: "every entry has at least two legs",
-			Query: `SELECT e.id, e.kind FROM ledger_entries e WHERE 2 >
-				(SELECT COUNT(*) FROM ledger_postings p WHERE p.entry_id = e.id)`,
+			Query: `SELECT e.id, e.kind FROM ledger_entries e LEFT JOIN
+				(SELECT entry_id, COUNT(*) AS legs FROM all_ledger_postings GROUP BY entry_id) p ON p.entry_id = e.id
+				WHERE COALESCE(p.legs, 0) < 2`,
 		},
 		{
 			Name: "ledger.no_orphan_posting", About: "every posting belongs to an entry of its merchant",
-			Query: `SELECT p.entry_id, p.account FROM ledger_postings p
+			Query: `SELECT p.entry_id, p.account FROM all_ledger_postings p
 				LEFT JOIN ledger_entries e ON e.id = p.entry_id AND e.merchant_id = p.merchant_id
 				WHERE e.id IS NULL`,
+		},
+		{
+			Name: "ledger.live_or_archived", About: "the legs of an entry are all archived or none is",
+			Query: `SELECT a.entry_id, a.account FROM archived_ledger_postings a JOIN ledger_postings p ON p.entry_id = a.entry_id`,
+		},
+		{
+			Name: "ledger.months_add_up", About: "the kept sums of the archive are what its postings add up to",
+			Query: `SELECT b.account, b.currency || ' archived ' || SUM(b.posted) || ', kept ' || SUM(b.kept) FROM
+				(SELECT merchant_id, account, currency, amount AS posted, 0 AS kept FROM archived_ledger_postings
+				UNION ALL SELECT merchant_id, account, currency, 0, amount FROM ledger_month_sums) b
+				GROUP BY b.merchant_id, b.account, b.currency HAVING SUM(b.posted) <> SUM(b.kept)`,
 		},
 	}
 }
 
 // Columns declares the data classes of this package's tables.
 func Columns() []dataclass.Table {
+	posting := []string{"entry_id", "leg", "merchant_id", "account", "amount", "currency"}
 	return []dataclass.Table{
 		dataclass.Of("ledger_entries", dataclass.Trade, []string{"id", "merchant_id", "kind", "subject_id", "created_at"}),
-		dataclass.Of("ledger_postings", dataclass.Trade, []string{"entry_id", "leg", "merchant_id", "account", "amount", "currency"}),
+		dataclass.Of("ledger_postings", dataclass.Trade, posting),
+		dataclass.Of("archived_ledger_postings", dataclass.Trade, posting),
+		dataclass.Of("ledger_month_sums", dataclass.Trade, []string{"merchant_id", "account", "currency", "month", "amount"}),
 	}
 }

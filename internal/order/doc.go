@@ -9,7 +9,11 @@
 //	   ▼            └───────────┴─────────────┘        │
 //	closed ──(late payment)──▶ paid, delivered, refunding   └──▶ held (refund failed)
 //
+// Orders that ended long ago lie in the archive, lines and all. They are read
+// there as if they were not; what changes one brings it back first.
+//
 // Invariants: an order's total is the sum of its lines; a held order has a
-// reason; an order number is unique for ever; contacts are stored sealed, with
-// a blind index beside them.
+// reason; an order number is unique for ever; an order is either live or
+// archived, with all its lines; contacts are stored sealed, with a blind index
+// beside them.
 package order

@@ -86,6 +86,7 @@ type Order struct {
 	PaidAt        time.Time
 	DeliveredAt   time.Time
 	ClosedAt      time.Time
+	Archived      bool // read from the archive; what changes it brings it back first
 }
 
 // Line is one SKU of an order, with the price it was sold at.

@@ -1,7 +1,9 @@
 package order
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,20 +63,27 @@ func InsertTx(tx *db.Tx, o Order, lines []Line) error {
 	return nil
 }
 
-// ByNoTx reads an order by its number.
+// ByNoTx reads an order by its number, archived or not.
 func ByNoTx(tx *db.Tx, merchantID id.ID, orderNo string) (Order, error) {
-	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM order_numbers n JOIN orders o ON o.id = n.order_id
-		WHERE n.order_no = $1 AND n.merchant_id = $2`, orderNo, merchantID))
+	return findTx(tx, ` JOIN order_numbers n ON n.order_id = o.id WHERE n.order_no = $1 AND n.merchant_id = $2`,
+		orderNo, merchantID)
 }
 
-// ByIDTx reads an order.
+// ByIDTx reads an order, archived or not.
 func ByIDTx(tx *db.Tx, merchantID, orderID id.ID) (Order, error) {
-	return one(db.Collect(tx, scan, `SELECT `+columns+` FROM orders o WHERE o.id = $1 AND o.merchant_id = $2`,
-		orderID, merchantID))
+	return findTx(tx, ` WHERE o.id = $1 AND o.merchant_id = $2`, orderID, merchantID)
 }
 
-// LinesTx reads an order's lines.
+// LinesTx reads an order's lines, archived or not.
 func LinesTx(tx *db.Tx, o Order) ([]Line, error) {
+	lines, err := linesTx(tx, o, "order_lines")
+	if err != nil || len(lines) > 0 {
+		return lines, err // no order is without lines
+	}
+	return linesTx(tx, o, "archived_order_lines")
+}
+
+func linesTx(tx *db.Tx, o Order, table string) ([]Line, error) {
 	return db.Collect(tx, func(rows db.Rows) (Line, error) {
 		l := Line{UnitPrice: money.Of(0, o.Total.Currency), Amount: money.Of(0, o.Total.Currency)}
 		var limited int64
@@ -83,11 +92,16 @@ func LinesTx(tx *db.Tx, o Order) ([]Line, error) {
 		l.Limited = limited == 1
 		return l, err
 	}, `SELECT line_no, product_id, sku_id, kind, title, quantity, unit_price, amount, stock_mode, limited
-		FROM order_lines WHERE order_id = $1 AND merchant_id = $2 ORDER BY line_no`, o.ID, o.MerchantID)
+		FROM `+table+` WHERE order_id = $1 AND merchant_id = $2 ORDER BY line_no`, o.ID, o.MerchantID)
 }
 
 // ReservedTx notes that a line's items were reserved again in another mode.
 func ReservedTx(tx *db.Tx, o Order, lineNo int, mode string) error {
+	if o.Archived {
+		if err := RecallTx(tx, o); err != nil {
+			return err
+		}
+	}
 	_, err := tx.Exec(`UPDATE order_lines SET stock_mode = $1 WHERE order_id = $2 AND line_no = $3 AND merchant_id = $4`,
 		mode, o.ID, lineNo, o.MerchantID)
 	return err
@@ -109,11 +123,18 @@ type Change struct {
 	ClosedAt    time.Time
 }
 
-// MoveTx moves an order along the state machine. It fails with ErrMove if the
-// machine has no such move or the row is no longer in o.Status.
+// MoveTx moves an order along the state machine; an archived one is brought
+// back first. It fails with ErrMove if the machine has no such move or the row
+// is no longer in o.Status.
 func MoveTx(tx *db.Tx, o Order, to Status, c Change) (Order, error) {
 	if !CanMove(o.Status, to) {
 		return o, fmt.Errorf("%w: %s to %s", ErrMove, o.Status, to)
+	}
+	if o.Archived {
+		if err := RecallTx(tx, o); err != nil {
+			return o, err
+		}
+		o.Archived = false
 	}
 	changed, err := tx.Exec(`UPDATE orders SET status = $1, hold_reason = $2, due_at = $3,
 		paid_at = COALESCE($4, paid_at), delivered_at = COALESCE($5, delivered_at), closed_at = COALESCE($6, closed_at)
@@ -155,6 +176,10 @@ func UnpaidOfTx(tx *db.Tx, merchantID id.ID, contactIndex []byte) (n int, err er
 	return n, err
 }
 
+// clockSlack is how far an id's time, of one machine, and the time of a
+// transaction, of another, may be apart.
+const clockSlack = 24 * time.Hour
+
 // Filter chooses orders for staff.
 type Filter struct {
 	Status Status // "" for all
@@ -162,20 +187,51 @@ type Filter struct {
 	Limit  int    // 1-100
 }
 
-// ListTx returns a merchant's orders, the newest first.
+// ListTx returns a merchant's orders, the newest first. It goes on into the
+// archive where the living end; a full page of young orders needs no look at
+// it, any other page looks only at what the archive has of its time.
 func ListTx(tx *db.Tx, merchantID id.ID, f Filter) ([]Order, error) {
+	tail, args := f.where(merchantID, id.ID{})
+	list, err := db.Collect(tx, scan, `SELECT `+columns+` FROM orders o`+tail, args...)
+	if err != nil {
+		return nil, err
+	}
+	var after id.ID
+	if len(list) == f.Limit && f.Limit > 0 {
+		after = list[len(list)-1].ID
+		if tx.Now().Sub(after.Time()) < MinArchiveAge-clockSlack {
+			return list, nil
+		}
+	}
+	tail, args = f.where(merchantID, after)
+	old, err := db.Collect(tx, archived, `SELECT `+columns+` FROM archived_orders o`+tail, args...)
+	if err != nil || len(old) == 0 {
+		return list, err
+	}
+	list = append(list, old...)
+	slices.SortStableFunc(list, func(a, b Order) int { return bytes.Compare(b.ID[:], a.ID[:]) })
+	return list[:min(len(list), f.Limit)], nil
+}
+
+// where is what follows FROM in a list; after is a lower bound, or zero.
+func (f Filter) where(merchantID, after id.ID) (tail string, args []any) {
 	var b strings.Builder
-	b.WriteString(`SELECT ` + columns + ` FROM orders o WHERE o.merchant_id = $1`)
-	args := []any{merchantID}
+	b.WriteString(` WHERE o.merchant_id = $1`)
+	args = []any{merchantID}
+	and := func(condition string, value any) {
+		args = append(args, value)
+		fmt.Fprintf(&b, " AND "+condition+" $%d", len(args))
+	}
 	if f.Status != "" {
-		args = append(args, string(f.Status))
-		fmt.Fprintf(&b, " AND o.status = $%d", len(args))
+		and("o.status =", string(f.Status))
 	}
 	if !f.Before.IsZero() {
-		args = append(args, f.Before)
-		fmt.Fprintf(&b, " AND o.id < $%d", len(args))
+		and("o.id <", f.Before)
+	}
+	if !after.IsZero() {
+		and("o.id >", after)
 	}
 	args = append(args, f.Limit)
 	fmt.Fprintf(&b, " ORDER BY o.id DESC LIMIT $%d", len(args))
-	return db.Collect(tx, scan, b.String(), args...)
+	return b.String(), args
 }

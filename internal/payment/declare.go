@@ -18,7 +18,7 @@ func Invariants() []invariant.Invariant {
 		{
 			Name: "payment.stays_with_merchant", About: "a payment, its order and its account belong to one merchant",
 			Query: `SELECT p.payment_no, 'order or account of another merchant' FROM payments p
-				LEFT JOIN orders o ON o.id = p.order_id AND o.merchant_id = p.merchant_id
+				LEFT JOIN all_orders o ON o.id = p.order_id AND o.merchant_id = p.merchant_id
 				LEFT JOIN payment_accounts a ON a.id = p.account_id AND a.merchant_id = p.merchant_id
 				WHERE o.id IS NULL OR a.id IS NULL`,
 		},
