@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,14 +16,14 @@ import (
 )
 
 // during runs a transaction that does first, then waits until release is
-// called, then does last, and tells how it ended.
-func (s *shop) during(first, last func(tx *db.Tx) error) (release func() error) {
-	s.t.Helper()
+// called or the test ends, then does last, and tells how it ended.
+func (s *shop) during(t *testing.T, first, last func(tx *db.Tx) error) (release func() error) {
+	t.Helper()
 	held, let := make(chan struct{}), make(chan struct{})
 	ended := make(chan error, 1)
 	again := false
 	go func() {
-		ended <- s.db.Update(context.WithoutCancel(s.t.Context()), func(tx *db.Tx) error {
+		ended <- s.db.Update(context.WithoutCancel(t.Context()), func(tx *db.Tx) error {
 			if err := first(tx); err != nil {
 				return err
 			}
@@ -35,10 +36,12 @@ func (s *shop) during(first, last func(tx *db.Tx) error) (release func() error) 
 		})
 	}()
 	<-held
-	return func() error {
+	release = sync.OnceValue(func() error {
 		close(let)
 		return <-ended
-	}
+	})
+	t.Cleanup(func() { _ = release() }) // a failed test does not wait for it
+	return release
 }
 
 func nothing(*db.Tx) error { return nil }
@@ -58,7 +61,7 @@ func TestCardsInOtherHandsAreSteppedOver(t *testing.T) {
 	s := newServerShop(t)
 	sku := s.product("card", catalog.Card, 100)
 	s.cards(sku, 10)
-	release := s.during(func(tx *db.Tx) error {
+	release := s.during(t, func(tx *db.Tx) error {
 		_, err := tx.Exec(`SELECT id FROM cards WHERE sku_id = $1 ORDER BY id LIMIT 1 FOR UPDATE`, sku.ID)
 		return err
 	}, nothing)
@@ -87,7 +90,7 @@ func TestCountersComeLast(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.cards(sku, 5)
-			release := s.during(func(tx *db.Tx) error {
+			release := s.during(t, func(tx *db.Tx) error {
 				_, err := tx.Exec(`SELECT sku_id FROM stock WHERE sku_id = $1 FOR UPDATE`, sku.ID)
 				return err
 			}, nothing)
@@ -123,7 +126,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 				return err
 			}
 		}
-		release := s.during(locked(two), locked(one)) // orders go by SKU ids: first one, then two
+		release := s.during(t, locked(two), locked(one)) // orders go by SKU ids: first one, then two
 		placed := make(chan error, 1)
 		go func() { placed <- s.both(fmt.Sprint(i), of(two, 1), of(one, 1)) }()
 		require.Eventually(t, func() bool { return s.waiters() > 0 }, time.Second, time.Millisecond)

@@ -187,19 +187,10 @@ func TestCardsThatComeBackAreNotSoldOut(t *testing.T) {
 	s := newServerShop(t)
 	sku := s.product("card", catalog.Card, 100)
 	s.cards(sku, 8)
-	taken, answered := make(chan struct{}), make(chan struct{})
-	rival := make(chan error, 1)
-	go func() {
-		rival <- s.db.Update(context.Background(), func(tx *db.Tx) error {
-			if _, err := tx.Exec(`UPDATE cards SET status = 'held', order_id = id WHERE sku_id = $1`, sku.ID); err != nil {
-				return err
-			}
-			close(taken)
-			<-answered
-			return errors.New("changed my mind")
-		})
-	}()
-	<-taken
+	giveUp := s.during(t, func(tx *db.Tx) error {
+		_, err := tx.Exec(`UPDATE cards SET status = 'held', order_id = id WHERE sku_id = $1`, sku.ID)
+		return err
+	}, func(*db.Tx) error { return errors.New("changed my mind") })
 	_, failures, err := s.svc.PlaceTogether(t.Context(), []checkout.PlaceRequest{
 		s.request("x", "x", of(sku, 1)), s.request("y", "y", of(sku, 1)),
 	})
@@ -210,8 +201,7 @@ func TestCardsThatComeBackAreNotSoldOut(t *testing.T) {
 	}
 	_, aloneErr := s.svc.Place(t.Context(), s.request("z", "z", of(sku, 1)))
 	require.ErrorIs(t, aloneErr, stock.ErrCardsBusy, "they are in other hands, and that is what the buyer hears")
-	close(answered)
-	require.Error(t, <-rival)
+	require.Error(t, giveUp())
 	_, failures = together(8, func(i int) (checkout.Placed, error) {
 		return s.svc.Place(t.Context(), s.request(fmt.Sprint(i), fmt.Sprint("b", i), of(sku, 1)))
 	})
