@@ -60,15 +60,6 @@ func claimTx(tx *db.Tx, limit int) ([]Job, error) {
 	return claimed, nil
 }
 
-// passing lets nodes that claim at the same time pass over each other's jobs
-// instead of waiting for them and then getting none. SQLite has one writer.
-func passing(tx *db.Tx) string {
-	if tx.Engine() == db.Postgres {
-		return ` FOR UPDATE SKIP LOCKED`
-	}
-	return ""
-}
-
 // doneTx removes a job whose effect is done.
 func doneTx(tx *db.Tx, j Job) error {
 	_, err := tx.Exec(`DELETE FROM jobs WHERE id = $1 AND attempts = $2`, j.ID, j.Attempts)
@@ -89,6 +80,15 @@ func failedTx(tx *db.Tx, j Job, code string) error {
 // backoff is 2 s, 4 s, 8 s, … at most 10 minutes.
 func backoff(attempts int) time.Duration {
 	return min(time.Second<<min(attempts, 20), 10*time.Minute)
+}
+
+// passing lets nodes that claim at the same time pass over each other's jobs
+// instead of waiting for them and then getting none. SQLite has one writer.
+func passing(tx *db.Tx) string {
+	if tx.Engine() == db.Postgres {
+		return ` FOR UPDATE SKIP LOCKED`
+	}
+	return ""
 }
 
 // Invariants declares what `panshi check` verifies of the queue.

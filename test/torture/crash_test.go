@@ -25,6 +25,7 @@ const atOnce = 5
 // passes it, starts it again and looks at the promises. A point that nothing
 // passes fails.
 func TestCrashAtEveryPoint(t *testing.T) {
+	kit.Prepare(t) // or the first scenarios would lose their patience to it
 	all := points(t)
 	require.Greater(t, len(all), 20)
 	type crash struct {

@@ -69,7 +69,7 @@ func query() scenario {
 
 // expire: nobody pays.
 func expire() scenario {
-	return scenario{name: "expire", settings: []string{"shop.order_ttl=2s"}, run: func(ctx context.Context, w *world) error {
+	return scenario{name: "expire", settings: []string{"shop.order_ttl=4s"}, run: func(ctx context.Context, w *world) error {
 		for n := range 2 {
 			e, _, err := kit.Begin(ctx, w.client, w.book, buyer(n), kit.Line{SKU: w.sku, Quantity: 2})
 			if err != nil && kit.CodeOf(err) != "order_not_payable" { // it was down while the time ran out
