@@ -64,7 +64,7 @@ func (c migrateCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	report, err := migrate.Run(ctx, r)
 	m.end()
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		return errs.Wrap(err, errs.Unavailable, "interrupted", "interrupted; run the same command again to go on where it stopped")
+		return errs.New(errs.Unavailable, "interrupted", "interrupted; run the same command again to go on where it stopped")
 	}
 	if err != nil && errs.CodeOf(err) != transfer.ErrDiffers.Code {
 		return err

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"io"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -52,6 +55,13 @@ func TestMigrateDemo(t *testing.T) {
 	require.Contains(t, got.out, "can be served again")
 	got = panshi(t, dir, "check", "--data", "home")
 	require.Zero(t, got.code, got.errOut)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // as Ctrl-C does
+	home := filepath.Join(dir, "home")
+	err := run(ctx, &terminal{out: io.Discard, err: io.Discard}, []string{"migrate", "--from", home, "--to", url, "--data", home})
+	require.Equal(t, "interrupted; run the same command again to go on where it stopped", explain(ctx, err))
+	require.Equal(t, exitFailure, exitCode(err))
 }
 
 func TestPacerTellsSpeedAndTimeLeft(t *testing.T) {

@@ -73,6 +73,9 @@ func silent(transfer.Progress) {}
 // engine.
 func both(t *testing.T, test func(t *testing.T, from, to db.DB)) {
 	t.Run("up", func(t *testing.T) { test(t, dbtest.SQLite(t), dbtest.Postgres(t)) })
+	if testing.Short() {
+		return // the race detector learns nothing from the other directions
+	}
 	t.Run("down", func(t *testing.T) { test(t, dbtest.Postgres(t), dbtest.SQLite(t)) })
 	t.Run("beside", func(t *testing.T) { test(t, dbtest.SQLite(t), dbtest.SQLite(t)) })
 }
