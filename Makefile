@@ -70,8 +70,9 @@ fuzz: ## every fuzz function for FUZZTIME each (default 3s)
 	@scripts/fuzz.sh $(FUZZTIME)
 
 .PHONY: torture
-torture: ## the long torture: 100 kills under load and every crash point (half an hour)
-	PANSHI_TORTURE=long go test -timeout 90m -count=1 -v $(TESTFLAGS) ./test/torture/... ./test/powerloss/...
+torture: ## the long torture: kills under load, power losses, histories, every crash point (an hour and more)
+	PANSHI_TORTURE=long go test -timeout 90m -count=1 -v $(TESTFLAGS) ./test/torture/... ./test/powerloss/... ./test/histories/...
+	PANSHI_TORTURE=long go test -timeout 90m -count=1 -v -run TestEveryBuyer $(TESTFLAGS) ./internal/checkout
 	PANSHI_TORTURE=long go test -tags faultpoints -timeout 60m -count=1 -v $(TESTFLAGS) ./test/torture/...
 
 .PHONY: nightly
