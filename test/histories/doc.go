@@ -11,11 +11,9 @@
 // happened at any time from its call to the end of the history. Whether it
 // happened at all comes from asking again, as clients do.
 //
-// What "sold out" promises. On SQLite, which has one writer: at some moment of
-// the call fewer items were on the shelf than it asked for. On PostgreSQL,
-// where claims pass over cards that another claim has locked and may still give
-// back: not counting items that other orders were reaching for during the call.
-// A refusal while there was plenty is found on both.
+// What "sold out" promises, on both engines: at some moment of the call fewer
+// items were on the shelf than it asked for. Cards that another order has
+// locked, and may still give back, are not sold out.
 //
 // PANSHI_TORTURE=long runs ten times as many histories, PANSHI_SEED=n repeats a
 // run's dice (not the scheduler's). A history that is refused is drawn into

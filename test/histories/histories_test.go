@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
@@ -98,8 +97,8 @@ type cutter struct {
 
 // start implements shop.disturb.
 func (c *cutter) start() (stop func()) {
-	ctx, cancel := context.WithCancel(context.Background()) //nolint:usetesting // it is stopped before the test's own context ends
-	conn, err := pgx.Connect(ctx, c.url)
+	ctx, cancel := context.WithCancel(c.t.Context())
+	own, err := postgres.Open(ctx, postgres.Config{URL: c.url, MaxConns: 1, LongConns: 1})
 	require.NoError(c.t, err)
 	ended := make(chan struct{})
 	go func() {
@@ -112,18 +111,25 @@ func (c *cutter) start() (stop func()) {
 				return
 			case <-tick.C:
 			}
-			tag, err := conn.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-				WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' LIMIT 1`)
-			if err == nil {
-				c.cut += int(tag.RowsAffected())
+			if cutOne(ctx, own) == nil {
+				c.cut++
 			}
 		}
 	}()
 	return func() {
 		cancel()
 		<-ended
-		require.NoError(c.t, conn.Close(context.Background())) //nolint:usetesting // likewise
+		require.NoError(c.t, own.Close())
 	}
+}
+
+// cutOne cuts a connection of d's database on which somebody is at work.
+func cutOne(ctx context.Context, d db.DB) error {
+	return d.View(ctx, func(tx *db.Tx) error {
+		var cut bool
+		return tx.Get([]any{&cut}, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+			WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle' LIMIT 1`)
+	})
 }
 
 // seedOf prints what repeats this run's dice.

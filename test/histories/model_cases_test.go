@@ -70,7 +70,7 @@ func TestModel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			history := append([]porcupine.Operation{told(-1, -1, restock, 0, 3, done, 0, 0, 0)}, c.ops...)
-			prune(history, false)
+			prune(history)
 			require.Equal(t, c.fine, porcupine.CheckOperations(model(), history))
 		})
 	}

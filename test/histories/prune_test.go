@@ -11,14 +11,14 @@ import "github.com/anishathalye/porcupine"
 //   - That a payment could start, or that a refund was refused, is not asked
 //     about while something else happens to the order.
 //   - Items that come back during a call that is sold out may come back after
-//     it. So may, with passOver, those that others reach for.
-func prune(history []porcupine.Operation, passOver bool) {
-	byOrder, moving := map[[2]int][]porcupine.Operation{}, map[int][]porcupine.Operation{}
+//     it.
+func prune(history []porcupine.Operation) {
+	byOrder, returning := map[[2]int][]porcupine.Operation{}, map[int][]porcupine.Operation{}
 	for _, op := range history {
 		in, out := parts(op)
 		byOrder[[2]int{in.sku, in.order}] = append(byOrder[[2]int{in.sku, in.order}], op)
-		if moves(in, out, passOver) {
-			moving[in.sku] = append(moving[in.sku], op)
+		if (in.kind == release || in.kind == refund) && out.verdict != nothing {
+			returning[in.sku] = append(returning[in.sku], op)
 		}
 	}
 	for i := range history {
@@ -35,7 +35,7 @@ func prune(history []porcupine.Operation, passOver bool) {
 		case in.kind == deliver, in.kind == release:
 			out.known = has(same, deliver, done) || has(same, deliver, late)
 		case out.verdict == soldOut:
-			out.slack = overlapping(*op, moving[in.sku])
+			out.slack = overlapping(*op, returning[in.sku])
 		}
 		op.Output = out
 	}
@@ -43,20 +43,6 @@ func prune(history []porcupine.Operation, passOver bool) {
 
 func parts(op porcupine.Operation) (input, output) {
 	return op.Input.(input), op.Output.(output) //nolint:forcetypeassert // this package made them
-}
-
-// moves tells whether an operation may keep items out of another's reach for a
-// while.
-func moves(in input, out output, passOver bool) bool {
-	switch in.kind {
-	case release, refund:
-		return out.verdict != nothing
-	case reserve:
-		return passOver
-	case deliver:
-		return passOver && out.verdict != done
-	}
-	return false
 }
 
 func overlap(a, b porcupine.Operation) bool { return a.Call <= b.Return && b.Call <= a.Return }
@@ -74,9 +60,8 @@ func overlapsChange(op porcupine.Operation, same []porcupine.Operation) bool {
 
 // overlapping adds up the items of other operations during one.
 func overlapping(op porcupine.Operation, others []porcupine.Operation) (items int) {
-	self, _ := parts(op)
 	for _, other := range others {
-		if in, _ := parts(other); overlap(op, other) && (in.kind != reserve || in.order != self.order) {
+		if in, _ := parts(other); overlap(op, other) {
 			items += in.quantity
 		}
 	}

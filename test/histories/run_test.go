@@ -106,7 +106,7 @@ func (r *run) history(log []event) []porcupine.Operation {
 		}
 		history = append(history, porcupine.Operation{ClientId: e.client, Input: e.in, Output: e.out, Call: e.call, Return: e.ret})
 	}
-	prune(history, r.engine() == db.Postgres)
+	prune(history)
 	return history
 }
 
@@ -127,14 +127,6 @@ func (r *run) fates() map[id.ID]fate {
 		return err
 	}))
 	return all
-}
-
-func (r *run) engine() (e db.Engine) {
-	require.NoError(r.t, r.db.View(r.t.Context(), func(tx *db.Tx) error {
-		e = tx.Engine()
-		return nil
-	}))
-	return e
 }
 
 // available is a SKU's counter.
