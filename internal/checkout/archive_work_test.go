@@ -134,9 +134,7 @@ func TestHistoryIsNoBurden(t *testing.T) {
 			rows := dbtest.Record(dbtest.SQLite(t, func(c *sqlite.Config) { c.Clock, dir = now, c.Dir }))
 			s := &aged{newShopOn(t, rows), now, rows}
 			return s.work(months, func(all []dbtest.Statement) []int64 {
-				for i := range all { // once to read the schema
-					all = append(all, all[i])
-				}
+				all = append(all, all...) // once to read the schema
 				pages, err := dbtest.PagesSQLite(context.Background(), dir, all)
 				require.NoError(t, err)
 				return pages[len(all)/2:]

@@ -107,9 +107,12 @@ func drain(ctx context.Context, c *sql.Conn, s Statement) error {
 	if err != nil {
 		return err
 	}
-	for rows.Next() { //nolint:revive // all rows are read, none is looked at
+	defer rows.Close() // Err below tells
+	more := true
+	for more {
+		more = rows.Next()
 	}
-	return first(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 // pagesRead is how many pages a connection read, from its cache or not.
