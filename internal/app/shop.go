@@ -9,6 +9,7 @@ import (
 
 	"panshi/internal/access"
 	"panshi/internal/audit"
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
@@ -119,7 +120,7 @@ func Invariants() []invariant.Invariant {
 func Columns() []dataclass.Table {
 	var all []dataclass.Table
 	for _, list := range [][]dataclass.Table{
-		merchant.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
+		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
 		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
