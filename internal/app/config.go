@@ -14,6 +14,7 @@ import (
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
 
+	"panshi/internal/cache"
 	"panshi/internal/checkout"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
@@ -31,6 +32,7 @@ type Config struct {
 	Shop    checkout.Config `json:"shop"`
 	Web     web.Config      `json:"web"`
 	Guard   guard.Config    `json:"guard"`
+	Cache   cache.Config    `json:"cache"` // of pages and lists
 	Vault   VaultConfig     `json:"vault"`
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
@@ -69,6 +71,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
 		Shop: checkout.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
+		Cache: cache.DefaultConfig(),
 	}
 }
 
@@ -189,7 +192,7 @@ func (c Config) Validate() error {
 	}
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
-		c.Shop.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
+		c.Shop.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(), vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }
 

@@ -57,6 +57,10 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	gauge("panshi_db_queue", "Transactions that wait for the writer.", func() float64 { return float64(s.db.Stats().Queue) })
 	gauge("panshi_db_batches_total", "Commits since the start.", func() float64 { return float64(s.db.Stats().Batches) })
 	gauge("panshi_db_closures_total", "Transactions run since the start.", func() float64 { return float64(s.db.Stats().Closures) })
+	gauge("panshi_ready_hits_total", "Pages and lists answered from memory since the start.", func() float64 { return float64(s.ready.Stats().Hits) })
+	gauge("panshi_ready_loads_total", "Pages and lists made since the start.", func() float64 { return float64(s.ready.Stats().Loads) })
+	gauge("panshi_ready_failed_total", "Of them, those that could not be made.", func() float64 { return float64(s.ready.Stats().Failed) })
+	gauge("panshi_ready_bytes", "Pages and lists in memory.", func() float64 { return float64(s.ready.Stats().Bytes) })
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return web.Route{

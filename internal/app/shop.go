@@ -28,6 +28,7 @@ import (
 	"panshi/internal/payment"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
+	"panshi/internal/web"
 )
 
 // Shop is an open shop: its data directory is locked, its database and vault
@@ -40,6 +41,8 @@ type Shop struct {
 	vault     *vault.Vault
 	merchants *merchant.Service
 	catalog   *catalog.Service
+	versions  *cache.Versions
+	ready     *cache.Cache[*web.Ready]
 	accounts  *payment.Accounts
 	checkout  *checkout.Service
 	imports   *imports.Service
@@ -82,6 +85,10 @@ func (s *Shop) build(ctx context.Context) error {
 	}
 	s.sandbox = newSandboxLink(s.cfg.Sandbox)
 	s.catalog = catalog.NewService(s.db)
+	s.versions = cache.NewVersions(s.db, clock.System{}, s.log)
+	if s.ready, err = cache.New[*web.Ready](s.cfg.Cache, s.versions, clock.System{}, s.log); err != nil {
+		return err
+	}
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
 	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)

@@ -92,6 +92,12 @@ func New[V Sized](cfg Config, v *Versions, c clock.Clock, logger *slog.Logger) (
 	}, nil
 }
 
+// None returns a Cache that keeps nothing: as one with MaxBytes 0.
+func None[V Sized]() *Cache[V] { return &Cache[V]{} }
+
+// Off tells that nothing is kept, so that who has another way may go it.
+func (c *Cache[V]) Off() bool { return c.cfg.MaxBytes == 0 }
+
 // Fresh gives k's value if it is there and true. It is the way of almost every
 // request, and allocates nothing; else call Get.
 func (c *Cache[V]) Fresh(k Key) (v V, ok bool) {
@@ -121,7 +127,7 @@ func (c *Cache[V]) Fresh(k Key) (v V, ok bool) {
 // Integrity, and what is no errs.Error) is an answer: it is given to all who
 // wait, and not kept.
 func (c *Cache[V]) Get(ctx context.Context, k Key, load Load[V]) (V, error) {
-	if c.cfg.MaxBytes == 0 {
+	if c.Off() {
 		return load(ctx)
 	}
 	e := c.entry(k)

@@ -55,8 +55,8 @@ type terms[V any] struct {
 	clock   clock.Clock
 	logger  *slog.Logger
 	stale   func(f *filled[V], now time.Time) (since time.Time, stale bool)
-	version func() int64                   // before a load
-	landed  func(f *filled[V], held bool)  // after a load; nil with held false: there is no such thing
+	version func() int64                      // before a load
+	landed  func(f *filled[V], held bool)     // after a load; nil with held false: there is no such thing
 	loaded  func(took time.Duration, ok bool) // for the count
 }
 
