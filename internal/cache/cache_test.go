@@ -71,7 +71,9 @@ func (b *bench) bump(shop id.ID) {
 	b.look()
 }
 
-func (b *bench) key(name string) cache.Key { return cache.Key{Merchant: b.shop, Kind: "test", Name: name} }
+func (b *bench) key(name string) cache.Key {
+	return cache.Key{Merchant: b.shop, Kind: "test", Name: name}
+}
 
 func (b *bench) get(name string, load cache.Load[text]) (text, error) {
 	return b.cache.Get(b.t.Context(), b.key(name), load)

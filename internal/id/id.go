@@ -69,7 +69,14 @@ func (v ID) String() string {
 	if v.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:])
+	var text [36]byte
+	hex.Encode(text[:8], v[:4])
+	hex.Encode(text[9:13], v[4:6])
+	hex.Encode(text[14:18], v[6:8])
+	hex.Encode(text[19:23], v[8:10])
+	hex.Encode(text[24:], v[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
 }
 
 // MarshalText makes JSON show the 36-character form.

@@ -34,15 +34,8 @@ type About struct {
 // Ready is an answer of status 200 that is kept ready in every coding, with
 // headers made. It does not change, and serving it allocates nothing.
 type Ready struct {
-	headers []readyHeader
+	headers []headerLine
 	forms   [codings]form
-}
-
-// readyHeader is a header whose value is shared by all answers: http.Header's
-// own methods replace a value's slice and do not write into it.
-type readyHeader struct {
-	name  string // canonical
-	value []string
 }
 
 // form is a body in one coding; the zero form is not there.
@@ -79,7 +72,7 @@ func (p *Packer) Pack(about About, body []byte) (*Ready, error) {
 		{"Vary", vary},
 	} {
 		if h.value != "" {
-			a.headers = append(a.headers, readyHeader{h.name, []string{h.value}})
+			a.headers = append(a.headers, headerLine{h.name, []string{h.value}})
 		}
 	}
 	a.forms[identity] = formOf(body, tag, identity)
@@ -155,9 +148,7 @@ func (a *Ready) Body() []byte { return a.forms[identity].body }
 func (a *Ready) Serve(w http.ResponseWriter, r *http.Request) error {
 	f := &a.forms[accepted(r.Header.Get("Accept-Encoding")).best(a.has)]
 	h := w.Header()
-	for i := range a.headers {
-		h[a.headers[i].name] = a.headers[i].value
-	}
+	setLines(h, a.headers)
 	h["Etag"] = f.etag
 	if has := r.Header.Get("If-None-Match"); has != "" && matches(has, f.etag[0]) {
 		delete(h, "Content-Type")

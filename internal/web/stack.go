@@ -27,6 +27,7 @@ type Stack struct {
 	clock   clock.Clock
 	proxies []netip.Prefix
 	hsts    bool
+	secure  []headerLine // of answers by https
 }
 
 // NewStack returns the middleware for cfg. Texts translates errors; logger
@@ -36,7 +37,9 @@ func NewStack(cfg Config, texts *i18n.Catalogue, logger *slog.Logger, c clock.Cl
 	if err != nil {
 		return nil, errs.Field("trusted_proxies", "invalid_value", err.Error())
 	}
-	return &Stack{texts: texts, logger: logger, clock: c, proxies: proxies, hsts: cfg.TLS}, nil
+	return &Stack{texts: texts, logger: logger, clock: c, proxies: proxies, hsts: cfg.TLS, secure: []headerLine{
+		{"Strict-Transport-Security", []string{"max-age=31536000; includeSubDomains"}},
+	}}, nil
 }
 
 // Wrap puts around next: the request id, the client's address, the language,
@@ -46,18 +49,19 @@ func (s *Stack) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.clock.Now()
 		st := &state{
-			id:     requestID(r.Header.Get("X-Request-Id")),
+			Context: r.Context(), id: requestID(r.Header.Get("X-Request-Id")),
 			host:   r.Host,
 			client: clientAddr(r, s.proxies),
 			lang:   i18n.Negotiate(r.Header.Get("Accept-Language")),
 			texts:  s.texts,
 			record: recorder{ResponseWriter: w},
 		}
-		st.record.Header().Set("X-Request-Id", st.id)
+		st.idLine[0] = st.id
+		w.Header()["X-Request-Id"] = st.idLine[:]
 		if s.hsts || r.TLS != nil {
-			st.record.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+			setLines(w.Header(), s.secure)
 		}
-		r = r.WithContext(context.WithValue(r.Context(), stateKey{}, st))
+		r = r.WithContext(st)
 		aborted := s.serve(next, &st.record, r) //nolint:contextcheck // the request carries it
 		s.log(r, st, started)
 		if aborted {
@@ -115,7 +119,7 @@ func (s *Stack) log(r *http.Request, st *state, started time.Time) {
 		slog.Int("status", status),
 		slog.Int64("bytes", st.record.bytes),
 		slog.Float64("ms", float64(s.clock.Now().Sub(started).Microseconds())/1000),
-		slog.String("client", st.client.String()))
+		slog.String("client", st.clientText()))
 	if st.code != "" {
 		attrs = append(attrs, slog.String("code", st.code))
 	}
