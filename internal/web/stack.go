@@ -111,22 +111,26 @@ func (s *Stack) log(r *http.Request, st *state, started time.Time) {
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := make([]slog.Attr, 0, 10)
-	attrs = append(attrs,
+	if !s.logger.Enabled(r.Context(), level) {
+		return
+	}
+	now := s.clock.Now()
+	line := slog.NewRecord(now, level, "request", 0) // Logger.LogAttrs would look for the caller, which is here
+	line.AddAttrs(
 		slog.String("request_id", st.id),
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", st.route),
 		slog.Int("status", status),
 		slog.Int64("bytes", st.record.bytes),
-		slog.Float64("ms", float64(s.clock.Now().Sub(started).Microseconds())/1000),
+		slog.Float64("ms", float64(now.Sub(started).Microseconds())/1000),
 		slog.String("client", st.clientText()))
 	if st.code != "" {
-		attrs = append(attrs, slog.String("code", st.code))
+		line.AddAttrs(slog.String("code", st.code))
 	}
 	if st.cause != nil && !errors.Is(st.cause, context.Canceled) {
-		attrs = append(attrs, slog.String("cause", st.cause.Error()))
+		line.AddAttrs(slog.String("cause", st.cause.Error()))
 	}
-	s.logger.LogAttrs(r.Context(), level, "request", attrs...)
+	_ = s.logger.Handler().Handle(r.Context(), line) // there is nobody left to tell
 }
 
 // requestID keeps the id that a caller sent if it is harmless, and else makes
