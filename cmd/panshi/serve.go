@@ -7,6 +7,7 @@ import (
 	"log/slog"
 
 	"panshi/internal/app"
+	"panshi/internal/web"
 )
 
 type serveCmd struct {
@@ -40,7 +41,9 @@ func (c serveCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return app.Serve(ctx, cfg, t.log(slog.LevelInfo), func(a app.Addresses) { t.ready(a, cfg.Data) })
+	lines := web.NewLogWriter(t.err)
+	defer func() { _ = lines.Close() }() // stderr is gone, or has everything
+	return app.Serve(ctx, cfg, lines.Logger(slog.LevelInfo), func(a app.Addresses) { t.ready(a, cfg.Data) })
 }
 
 // ready tells where the shop is and how to buy: a text, or with --json one

@@ -15,6 +15,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/archive"
+	"panshi/internal/cache"
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
 	"panshi/internal/errs"
@@ -34,6 +35,7 @@ type Config struct {
 	Archive archive.Config  `json:"archive"`
 	Web     web.Config      `json:"web"`
 	Guard   guard.Config    `json:"guard"`
+	Cache   cache.Config    `json:"cache"` // of pages and lists
 	Vault   VaultConfig     `json:"vault"`
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
@@ -88,6 +90,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
+		Cache: cache.DefaultConfig(),
 	}
 }
 
@@ -206,7 +209,8 @@ func (c Config) Validate() error {
 	}
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
-		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), vault.Config(c.Vault).Validate())
+		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
+		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/db/postgres"
 	"panshi/internal/db/sqlite"
@@ -15,7 +16,7 @@ import (
 // database is the engine that a shop was opened with, and what only the
 // engine itself can tell.
 type database struct {
-	db.DB
+	cache.Database
 	close  func() error
 	name   string  // "SQLite", "PostgreSQL"
 	gauges []gauge // for metrics
@@ -37,7 +38,7 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if err != nil {
 		return nil, err
 	}
-	return &database{DB: d, close: d.Close, name: "SQLite", gauges: []gauge{
+	return &database{Database: d, close: d.Close, name: "SQLite", gauges: []gauge{
 		{"panshi_db_queue", "Transactions that wait for the writer.", func() float64 { return float64(d.Stats().Queue) }},
 		{"panshi_db_batches_total", "Commits since the start.", func() float64 { return float64(d.Stats().Batches) }},
 		{"panshi_db_closures_total", "Transactions run since the start.", func() float64 { return float64(d.Stats().Closures) }},
@@ -49,7 +50,7 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	return &database{DB: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
+	return &database{Database: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
 		{"panshi_db_connections", "Connections to the database server.", func() float64 { return float64(d.Stats().Conns) }},
 		{"panshi_db_connections_busy", "Connections at work.", func() float64 { return float64(d.Stats().Busy) }},
 		{"panshi_db_commits_total", "Transactions committed since the start.", func() float64 { return float64(d.Stats().Commits) }},

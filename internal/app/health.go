@@ -57,6 +57,10 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	for _, g := range s.db.gauges {
 		gauge(g.name, g.help, g.read)
 	}
+	gauge("panshi_ready_hits_total", "Pages and lists answered from memory since the start.", func() float64 { return float64(s.ready.Stats().Hits) })
+	gauge("panshi_ready_loads_total", "Pages and lists made since the start.", func() float64 { return float64(s.ready.Stats().Loads) })
+	gauge("panshi_ready_failed_total", "Of them, those that could not be made.", func() float64 { return float64(s.ready.Stats().Failed) })
+	gauge("panshi_ready_bytes", "Pages and lists in memory.", func() float64 { return float64(s.ready.Stats().Bytes) })
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return web.Route{

@@ -68,6 +68,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), sweeps, clock.System{}, s.log)
 		back.Go(func() { runner.Run(behind) })
 	}
+	back.Go(func() { s.versions.Run(behind) })
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, s, s, s.log); err != nil && behind.Err() == nil {
 			cancel(err)

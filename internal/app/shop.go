@@ -10,6 +10,7 @@ import (
 	"panshi/internal/access"
 	"panshi/internal/archive"
 	"panshi/internal/audit"
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
@@ -27,6 +28,7 @@ import (
 	"panshi/internal/payment"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
+	"panshi/internal/web"
 )
 
 // Shop is an open shop: its data directory is locked, its database and vault
@@ -39,6 +41,8 @@ type Shop struct {
 	vault     *vault.Vault
 	merchants *merchant.Service
 	catalog   *catalog.Service
+	versions  *cache.Versions
+	ready     *cache.Cache[*web.Ready]
 	accounts  *payment.Accounts
 	checkout  *checkout.Service
 	archive   *archive.Service
@@ -80,6 +84,10 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.merchants = merchant.NewService(s.db, clock.System{})
 	s.sandbox = newSandboxLink(s.cfg.Sandbox)
 	s.catalog = catalog.NewService(s.db)
+	s.versions = cache.NewVersions(s.db, clock.System{}, s.log)
+	if s.ready, err = cache.New[*web.Ready](s.cfg.Cache, s.versions, clock.System{}, s.log); err != nil {
+		return err
+	}
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
 	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), clock.System{}, s.log)
 	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
@@ -119,7 +127,7 @@ func Invariants() []invariant.Invariant {
 func Columns() []dataclass.Table {
 	var all []dataclass.Table
 	for _, list := range [][]dataclass.Table{
-		merchant.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
+		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
 		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {

@@ -8,6 +8,7 @@ import (
 
 	"panshi/internal/catalog"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -17,7 +18,11 @@ import (
 
 func fixture(t *testing.T) (*catalog.Service, id.ID) {
 	t.Helper()
-	d := dbtest.Open(t, dbtest.Options{})
+	return fixtureOn(t, dbtest.Open(t, dbtest.Options{}))
+}
+
+func fixtureOn(t *testing.T, d db.DB) (*catalog.Service, id.ID) {
+	t.Helper()
 	m, err := merchant.NewService(d, clock.System{}).Put(t.Context(), merchant.Merchant{Slug: "a", Name: "a", Currency: money.CNY, Open: true})
 	require.NoError(t, err)
 	return catalog.NewService(d), m.ID

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -31,7 +32,10 @@ func PutCategoryTx(tx *db.Tx, c Category) (Category, error) {
 		return Category{}, err
 	}
 	err = tx.Get([]any{&c.ID}, `SELECT id FROM categories WHERE merchant_id = $1 AND slug = $2`, c.MerchantID, c.Slug)
-	return c, err
+	if err != nil {
+		return Category{}, err
+	}
+	return c, cache.BumpTx(tx, c.MerchantID)
 }
 
 // AloneTx lets one transaction at a time change a merchant's catalogue, until it
@@ -74,6 +78,9 @@ func PutTx(tx *db.Tx, p Product) (Product, error) {
 		if err := putSKU(tx, p, k); err != nil {
 			return Product{}, atSKU(i, err)
 		}
+	}
+	if err := cache.BumpTx(tx, p.MerchantID); err != nil {
+		return Product{}, err
 	}
 	return ByIDTx(tx, p.MerchantID, p.ID)
 }

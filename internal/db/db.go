@@ -71,6 +71,7 @@ type Tx struct {
 	engine   Engine
 	now      time.Time
 	onCommit []func()
+	told     []Message
 }
 
 // NewTx is for engines: it wraps conn for one run of a closure. now is the
@@ -127,6 +128,18 @@ func (tx *Tx) Committed() {
 		wake()
 	}
 }
+
+// Tell remembers a message for whoever subscribed to topic, here and, on an
+// engine that several processes share, in the others (see Board). Like a
+// wake-up it is a hint and never a step: it goes out after the commit, some
+// time, or not at all.
+func (tx *Tx) Tell(topic, text string) { tx.told = append(tx.told, Message{topic, text, true}) }
+
+// TellHere is Tell for this process alone.
+func (tx *Tx) TellHere(topic, text string) { tx.told = append(tx.told, Message{topic, text, false}) }
+
+// Told is for engines: the messages to give to their Board after the commit.
+func (tx *Tx) Told() []Message { return tx.told }
 
 // Collect reads all rows of a query through scan.
 func Collect[T any](tx *Tx, scan func(Rows) (T, error), query string, args ...any) ([]T, error) {

@@ -61,11 +61,11 @@ func (l *limits) take(k key, now time.Time) (ok bool, retryAfter time.Duration) 
 	l.forget(now)
 	a := l.find(k)
 	a.last = now
-	reservation := a.bucket.ReserveN(now, 1)
-	wait := reservation.DelayFrom(now)
-	if wait <= 0 {
+	if a.bucket.AllowN(now, 1) { // allocates nothing, unlike a reservation
 		return true, 0
 	}
+	reservation := a.bucket.ReserveN(now, 1)
+	wait := reservation.DelayFrom(now)
 	reservation.CancelAt(now) // a refusal costs nothing
 	return false, wait
 }

@@ -21,6 +21,11 @@ var errFormat = errors.New("id: not a UUID")
 type sequence struct {
 	mu   sync.Mutex
 	last uint64 // guarded by mu; milliseconds<<12 | counter of the last id
+
+	// Random bytes are drawn many at a time: asking the system costs more than
+	// all the rest of an id. Guarded by mu; what stands before used is gone.
+	random [512]byte
+	used   int
 }
 
 //nolint:gochecknoglobals // ids of one process share one order, as its clock does
@@ -30,9 +35,7 @@ var process sequence
 func New() ID {
 	stamp := process.next(uint64(time.Now().UnixMilli()))
 	var v ID
-	if _, err := rand.Read(v[8:]); err != nil {
-		panic("id: the system's random source failed: " + err.Error())
-	}
+	process.draw(v[8:])
 	binary.BigEndian.PutUint64(v[:8], stamp>>12<<16|stamp&0xfff)
 	v[6] |= 0x70
 	v[8] = v[8]&0x3f | 0x80
@@ -46,6 +49,21 @@ func (s *sequence) next(ms uint64) uint64 {
 	defer s.mu.Unlock()
 	s.last = max(s.last+1, ms<<12)
 	return s.last
+}
+
+// draw fills b, of at most 8 bytes, with random bytes that nobody else gets.
+func (s *sequence) draw(b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.used == 0 || s.used+len(b) > len(s.random) {
+		if _, err := rand.Read(s.random[:]); err != nil {
+			panic("id: the system's random source failed: " + err.Error())
+		}
+		s.used = 0
+	}
+	n := copy(b, s.random[s.used:])
+	clear(s.random[s.used : s.used+n])
+	s.used += n
 }
 
 // Parse reads the 36-character form.
@@ -69,7 +87,14 @@ func (v ID) String() string {
 	if v.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:])
+	var text [36]byte
+	hex.Encode(text[:8], v[:4])
+	hex.Encode(text[9:13], v[4:6])
+	hex.Encode(text[14:18], v[6:8])
+	hex.Encode(text[19:23], v[8:10])
+	hex.Encode(text[24:], v[10:])
+	text[8], text[13], text[18], text[23] = '-', '-', '-', '-'
+	return string(text[:])
 }
 
 // MarshalText makes JSON show the 36-character form.

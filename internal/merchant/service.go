@@ -2,13 +2,15 @@ package merchant
 
 import (
 	"context"
-	"net"
+	"errors"
+	"log/slog"
 	"strings"
-	"sync/atomic"
 	"time"
 
+	"panshi/internal/cache"
 	"panshi/internal/clock"
 	"panshi/internal/db"
+	"panshi/internal/errs"
 )
 
 // directoryAge is how long the list of merchants may be served from memory.
@@ -17,45 +19,72 @@ const directoryAge = time.Second
 // Service answers which merchant a request is for.
 type Service struct {
 	db        db.DB
-	clock     clock.Clock
-	directory atomic.Pointer[directory]
+	directory *cache.Aged[*directory]
 }
 
+// directory is all merchants as they were at one time. It does not change.
 type directory struct {
-	merchants []Merchant
-	readAt    time.Time
+	merchants []Merchant // the default one first
+	byHost    map[string]int
+	bySlug    map[string]int
 }
+
+// errNone says that there is no merchant yet, which is not to be remembered.
+var errNone = errs.New(errs.NotFound, "merchant_not_found", "there is no shop yet")
 
 // NewService returns a Service on d.
-func NewService(d db.DB, c clock.Clock) *Service { return &Service{db: d, clock: c} }
+func NewService(d db.DB, c clock.Clock) *Service {
+	silent := slog.New(slog.DiscardHandler) // a database that does not answer is told by all who need it
+	return &Service{db: d, directory: cache.NewAged(directoryAge, c, silent, func(ctx context.Context) (*directory, error) {
+		return readDirectory(ctx, d)
+	})}
+}
+
+func readDirectory(ctx context.Context, d db.DB) (*directory, error) {
+	all := &directory{byHost: map[string]int{}, bySlug: map[string]int{}}
+	err := d.View(ctx, func(tx *db.Tx) (err error) {
+		all.merchants, err = AllTx(tx)
+		return err
+	})
+	if err == nil && len(all.merchants) == 0 {
+		err = errNone
+	}
+	for i, m := range all.merchants {
+		if m.Host != "" {
+			all.byHost[m.Host] = i
+		}
+		all.bySlug[m.Slug] = i
+	}
+	return all, err
+}
 
 // ByHost returns the merchant whose shop answers under a request's Host: the
 // one with exactly this host, else the one whose slug is the first label, else
 // the default one. Changes show within a second.
 func (s *Service) ByHost(ctx context.Context, host string) (Merchant, error) {
-	all, err := s.All(ctx)
+	d, err := s.directory.Get(ctx)
+	if errors.Is(err, errNone) {
+		return Merchant{}, ErrNotFound
+	}
 	if err != nil {
 		return Merchant{}, err
 	}
-	if len(all) == 0 {
-		return Merchant{}, ErrNotFound
+	host = strings.ToLower(withoutPort(host))
+	if i, ok := d.byHost[host]; ok {
+		return d.merchants[i], nil
 	}
-	if bare, _, err := net.SplitHostPort(host); err == nil {
-		host = bare
-	}
-	host = strings.ToLower(host)
 	label, _, _ := strings.Cut(host, ".")
-	for _, m := range all {
-		if m.Host != "" && m.Host == host {
-			return m, nil
-		}
+	return d.merchants[d.bySlug[label]], nil // 0, the default one, if nobody has it
+}
+
+// withoutPort takes the port off a Host header; net.SplitHostPort would make
+// an error, and so garbage, of every host that has none.
+func withoutPort(host string) string {
+	at := strings.LastIndexByte(host, ':')
+	if at < 0 || strings.IndexByte(host, ':') != at && !strings.Contains(host, "]:") {
+		return host
 	}
-	for _, m := range all {
-		if m.Slug == label {
-			return m, nil
-		}
-	}
-	return all[0], nil
+	return host[:at]
 }
 
 // BySlug returns the merchant with a slug.
@@ -72,21 +101,15 @@ func (s *Service) BySlug(ctx context.Context, slug string) (Merchant, error) {
 	return Merchant{}, ErrNotFound
 }
 
-// All returns all merchants, the default one first; at most a second old.
+// All returns all merchants, the default one first; at most a second old while
+// the database answers.
 func (s *Service) All(ctx context.Context) ([]Merchant, error) {
-	if d := s.directory.Load(); d != nil && s.clock.Now().Sub(d.readAt) < directoryAge {
-		return d.merchants, nil
+	d, err := s.directory.Get(ctx)
+	if errors.Is(err, errNone) {
+		return nil, nil
 	}
-	d := &directory{readAt: s.clock.Now()}
-	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-		d.merchants, err = AllTx(tx)
-		return err
-	})
 	if err != nil {
 		return nil, err
-	}
-	if len(d.merchants) > 0 {
-		s.directory.Store(d)
 	}
 	return d.merchants, nil
 }
@@ -97,6 +120,6 @@ func (s *Service) Put(ctx context.Context, m Merchant) (stored Merchant, err err
 		stored, err = PutTx(tx, m)
 		return err
 	})
-	s.directory.Store(nil)
+	s.directory.Forget()
 	return stored, err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -63,7 +64,10 @@ func PutTx(tx *db.Tx, m Merchant) (Merchant, error) {
 		notice = $6, notice_en = $7, status = $8, updated_at = $9 WHERE id = $10`,
 		m.Host, m.Name, m.NameEN, m.Tagline, m.TaglineEN, m.Notice, m.NoticeEN, statusText(m.Open),
 		db.Millis(m.UpdatedAt), m.ID)
-	return m, err
+	if err != nil {
+		return Merchant{}, err
+	}
+	return m, cache.BumpTx(tx, m.ID)
 }
 
 func checkHostTx(tx *db.Tx, m Merchant) error {
@@ -91,7 +95,10 @@ func insertTx(tx *db.Tx, m Merchant) (Merchant, error) {
 		m.ID, m.Slug, m.Host, isDefault, m.Name, m.NameEN, m.Tagline, m.TaglineEN,
 		m.Notice, m.NoticeEN, string(m.Currency), statusText(m.Open),
 		db.Millis(m.CreatedAt), db.Millis(m.UpdatedAt))
-	return m, err
+	if err != nil {
+		return Merchant{}, err
+	}
+	return m, cache.BumpTx(tx, m.ID)
 }
 
 func bySlugTx(tx *db.Tx, slug string) (Merchant, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
@@ -95,6 +96,7 @@ func newShop(t *testing.T, cards ...string) *shop {
 	mux, err := web.NewMux(web.DefaultConfig(), gate, gate, web.Audience{Name: "test", Headers: web.APIHeaders()})
 	require.NoError(t, err)
 	_, err = shopapi.New(mux, "test", shopapi.Deps{
+		Ready: cache.None[*web.Ready](),
 		Shops: merchants, Products: catalog.NewService(d), Channels: accounts, Orders: service, Payments: service, Logger: logger,
 	})
 	require.NoError(t, err)

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"panshi/internal/audit"
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/errs"
@@ -57,6 +58,7 @@ type Deps struct {
 	Channels Channels
 	Orders   Orders
 	Payments Payments
+	Ready    *cache.Cache[*web.Ready] // answers that everybody gets alike
 	Logger   *slog.Logger
 }
 
@@ -91,7 +93,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &api{described: described, deps: deps}
+	a := &api{described: described, deps: deps, packer: web.NewPacker()}
 	a.addProducts()
 	a.addOrders()
 	a.addPayments()
@@ -102,6 +104,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 type api struct {
 	described *web.API
 	deps      Deps
+	packer    *web.Packer
 }
 
 // register adds an operation whose handler is told the shop that it is for,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
@@ -209,7 +210,7 @@ func newMux(t testing.TB, deps Deps) (*web.Mux, *web.API) {
 }
 
 func (f *fakes) deps(log io.Writer) Deps {
-	return Deps{Shops: f, Products: f, Channels: f, Orders: f, Payments: f, Logger: slog.New(slog.NewJSONHandler(log, nil))}
+	return Deps{Shops: f, Products: f, Channels: f, Orders: f, Payments: f, Ready: cache.None[*web.Ready](), Logger: slog.New(slog.NewJSONHandler(log, nil))}
 }
 
 // server is the whole stack over f; its logs go to log.

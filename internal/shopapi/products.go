@@ -6,6 +6,7 @@ import (
 
 	"panshi/internal/catalog"
 	"panshi/internal/errs"
+	"panshi/internal/i18n"
 	"panshi/internal/id"
 	"panshi/internal/perm"
 	"panshi/internal/web"
@@ -78,60 +79,78 @@ func (a *api) addProducts() {
 		Method: http.MethodGet, Path: "/api/v1/products", ID: "list_products", Tag: tagProducts,
 		Summary:    "List the products on sale",
 		Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitRead,
+		Ready:  a.keeper(listKey, a.readList),
 		Errors: map[errs.Kind][]string{errs.Invalid: fieldCodes("invalid_cursor")},
 	}, a.listProducts)
 	register(a, web.Operation{
 		Method: http.MethodGet, Path: "/api/v1/products/{id}", ID: "get_product", Tag: tagProducts,
 		Summary:    "Show one product with its SKUs",
 		Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitRead,
+		Ready:  a.keeper(productKey, a.readProduct),
 		Errors: map[errs.Kind][]string{errs.Invalid: {"invalid_id", "too_long"}, errs.NotFound: {"product_not_found"}},
 	}, a.getProduct)
 	register(a, web.Operation{
 		Method: http.MethodGet, Path: "/api/v1/categories", ID: "list_categories", Tag: tagProducts,
 		Summary:    "List the categories",
 		Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitRead,
+		Ready: a.keeper(categoriesKey, a.readCategories),
 	}, a.listCategories)
 }
 
 func (a *api) listProducts(ctx context.Context, shop id.ID, in *listProductsIn) (*listProductsOut, error) {
+	page, err := a.list(ctx, shop, web.Lang(ctx), in)
+	return &listProductsOut{page}, err
+}
+
+func (a *api) list(ctx context.Context, shop id.ID, lang i18n.Lang, in *listProductsIn) (productPage, error) {
 	page, err := a.deps.Products.List(ctx, shop, catalog.ListQuery{
 		Category: in.Category, Text: in.Query, Cursor: in.Cursor, Limit: in.Limit,
 	})
 	if err != nil {
-		return nil, err
+		return productPage{}, err
 	}
 	out := productPage{Items: make([]ProductItem, len(page.Items)), NextCursor: page.Next}
 	for i, p := range page.Items {
-		out.Items[i] = itemOf(p, string(web.Lang(ctx)))
+		out.Items[i] = itemOf(p, string(lang))
 	}
-	return &listProductsOut{out}, nil
+	return out, nil
 }
 
 func (a *api) getProduct(ctx context.Context, shop id.ID, in *getProductIn) (*getProductOut, error) {
-	productID, err := parseID("id", in.ID)
+	p, err := a.product(ctx, shop, web.Lang(ctx), in.ID)
+	return &getProductOut{p}, err
+}
+
+func (a *api) product(ctx context.Context, shop id.ID, lang i18n.Lang, text string) (productDetail, error) {
+	productID, err := parseID("id", text)
 	if err != nil {
-		return nil, err
+		return productDetail{}, err
 	}
 	p, err := a.deps.Products.Product(ctx, shop, productID)
 	switch {
 	case err != nil:
-		return nil, err
+		return productDetail{}, err
 	case !p.On: // only staff may see it
-		return nil, catalog.ErrProductNotFound
+		return productDetail{}, catalog.ErrProductNotFound
 	}
-	return &getProductOut{detailOf(p, string(web.Lang(ctx)))}, nil
+	return detailOf(p, string(lang)), nil
 }
 
 func (a *api) listCategories(ctx context.Context, shop id.ID, _ *struct{}) (*listCategoriesOut, error) {
+	all, err := a.categories(ctx, shop, web.Lang(ctx))
+	return &listCategoriesOut{all}, err
+}
+
+func (a *api) categories(ctx context.Context, shop id.ID, lang i18n.Lang) (categoryList, error) {
 	all, err := a.deps.Products.Categories(ctx, shop)
 	if err != nil {
-		return nil, err
+		return categoryList{}, err
 	}
 	out := categoryList{Items: make([]category, len(all))}
 	for i, c := range all {
-		out.Items[i] = category{ID: c.ID.String(), Slug: c.Slug, Title: c.In(string(web.Lang(ctx))), Products: c.Products}
+		out.Items[i] = category{ID: c.ID.String(), Slug: c.Slug, Title: c.In(string(lang)), Products: c.Products}
 	}
-	return &listCategoriesOut{out}, nil
+	return out, nil
 }
 
 func itemOf(p catalog.Product, lang string) ProductItem {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/id"
 )
@@ -106,7 +107,8 @@ const (
 		FROM (SELECT s.sku_id, w.items, w.shelf FROM UNNEST($2::BYTEA[], $3::BYTEA[], $4::BIGINT[], $5::BIGINT[])
 			AS w(sku_id, merchant_id, items, shelf)
 			JOIN stock s ON s.sku_id = w.sku_id AND s.merchant_id = w.merchant_id ORDER BY s.sku_id FOR UPDATE OF s) d
-		WHERE stock.sku_id = d.sku_id AND stock.available >= d.shelf`
+		WHERE stock.sku_id = d.sku_id AND stock.available >= d.shelf
+		RETURNING stock.merchant_id, stock.available, d.shelf`
 	sellCounters = `UPDATE stock SET held = held - d.items, sold = sold + d.items, updated_at = $1
 		FROM (SELECT s.sku_id, w.items FROM UNNEST($2::BYTEA[], $3::BYTEA[], $4::BIGINT[], $5::BIGINT[])
 			AS w(sku_id, merchant_id, items, shelf)
@@ -114,26 +116,54 @@ const (
 		WHERE stock.sku_id = d.sku_id`
 )
 
-// HoldCountersTx takes what the tally counted from the shelf. It fails with
-// ErrSoldOut if a counter has too little: nothing may be committed then.
-func HoldCountersTx(tx *db.Tx, t Tally) error { return t.update(tx, holdCounters, ErrSoldOut) }
-
-// SellCountersTx moves what the tally counted from held to sold.
-func SellCountersTx(tx *db.Tx, t Tally) error { return t.update(tx, sellCounters, errNoStockRow) }
-
-func (t Tally) update(tx *db.Tx, query string, short error) error {
+// HoldCountersTx takes what the tally counted from the shelf, and notes for
+// whom something is less or gone. It fails with ErrSoldOut if a counter has too
+// little: nothing may be committed then.
+func HoldCountersTx(tx *db.Tx, t Tally) error {
 	if len(t.rows) == 0 {
 		return nil
 	}
+	crossed := map[id.ID]bool{}
+	left, err := db.Collect(tx, func(rows db.Rows) (left int64, err error) {
+		var merchant id.ID
+		var shelf int64
+		err = rows.Scan(&merchant, &left, &shelf)
+		crossed[merchant] = crossed[merchant] || left == 0 && shelf > 0
+		return left, err
+	}, holdCounters, t.args(tx)...)
+	if err != nil {
+		return err
+	}
+	if len(left) != len(t.rows) {
+		return ErrSoldOut
+	}
+	for merchant, gone := range crossed {
+		if err := cache.SupplyTx(tx, merchant, gone); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// SellCountersTx moves what the tally counted from held to sold.
+func SellCountersTx(tx *db.Tx, t Tally) error {
+	if len(t.rows) == 0 {
+		return nil
+	}
+	changed, err := tx.Exec(sellCounters, t.args(tx)...)
+	if err == nil && changed != int64(len(t.rows)) {
+		return errNoStockRow
+	}
+	return err
+}
+
+// args are the time and, as lists, the rows of the tally.
+func (t Tally) args(tx *db.Tx) []any {
 	var skus, merchants []id.ID
 	var items, shelf []int64
 	for key, n := range t.rows {
 		skus, merchants = append(skus, key.sku), append(merchants, key.merchant)
 		items, shelf = append(items, n.items), append(shelf, n.onShelf)
 	}
-	changed, err := tx.Exec(query, db.Millis(tx.Now()), skus, merchants, items, shelf)
-	if err == nil && changed != int64(len(skus)) {
-		return short
-	}
-	return err
+	return []any{db.Millis(tx.Now()), skus, merchants, items, shelf}
 }

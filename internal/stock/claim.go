@@ -2,8 +2,10 @@ package stock
 
 import (
 	"bytes"
+	"errors"
 	"slices"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/id"
 )
@@ -52,12 +54,15 @@ func HoldTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 			return short(tx.Engine())
 		}
 	}
+	crossed := false
 	for _, c := range bySKU(claims) {
-		if err := holdCounter(tx, merchantID, c); err != nil {
+		left, err := holdCounter(tx, merchantID, c)
+		if err != nil {
 			return err
 		}
+		crossed = crossed || c.emptied(left)
 	}
-	return nil
+	return cache.SupplyTx(tx, merchantID, crossed)
 }
 
 // short is what too few cards mean. Cards that SKIP LOCKED passed over may come
@@ -70,18 +75,16 @@ func short(engine db.Engine) error {
 	return ErrSoldOut
 }
 
-func holdCounter(tx *db.Tx, merchantID id.ID, c Claim) error {
+// holdCounter moves a claim's counters and returns how many items are left.
+func holdCounter(tx *db.Tx, merchantID id.ID, c Claim) (left int64, err error) {
 	taken := c.onShelf()
-	changed, err := tx.Exec(`UPDATE stock SET available = available - $1, held = held + $2, updated_at = $3
-		WHERE sku_id = $4 AND merchant_id = $5 AND available >= $6`,
+	err = tx.Get([]any{&left}, `UPDATE stock SET available = available - $1, held = held + $2, updated_at = $3
+		WHERE sku_id = $4 AND merchant_id = $5 AND available >= $6 RETURNING available`,
 		taken, c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID, taken)
-	if err != nil {
-		return err
+	if errors.Is(err, db.ErrNoRows) {
+		return 0, ErrSoldOut
 	}
-	if changed != 1 {
-		return ErrSoldOut
-	}
-	return nil
+	return left, err
 }
 
 // SellTx turns an order's held items into sold ones and returns its cards.
@@ -128,27 +131,33 @@ func ReleaseTx(tx *db.Tx, merchantID, orderID id.ID, claims []Claim) error {
 		WHERE order_id = $1 AND merchant_id = $2 AND status = 'held'`, orderID, merchantID); err != nil {
 		return err
 	}
+	return restock(tx, merchantID, claims, `UPDATE stock SET available = available + $1, held = held - $2, updated_at = $3
+		WHERE sku_id = $4 AND merchant_id = $5 RETURNING available`)
+}
+
+// restock puts claims back on the shelf by an UPDATE that returns how many
+// items there are then; it may find no row.
+func restock(tx *db.Tx, merchantID id.ID, claims []Claim, update string) error {
+	crossed := false
 	for _, c := range bySKU(claims) {
-		if _, err := tx.Exec(`UPDATE stock SET available = available + $1, held = held - $2, updated_at = $3
-			WHERE sku_id = $4 AND merchant_id = $5`,
-			c.onShelf(), c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
+		var there int64
+		err := tx.Get([]any{&there}, update, c.onShelf(), c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID)
+		switch {
+		case errors.Is(err, db.ErrNoRows):
+			continue
+		case err != nil:
 			return err
 		}
+		crossed = crossed || c.refilled(there)
 	}
-	return nil
+	return cache.SupplyTx(tx, merchantID, crossed)
 }
 
 // UnsellTx takes sold items that never left the shop back to the shelf. Cards
 // are never among them: a sold card counts as seen.
 func UnsellTx(tx *db.Tx, merchantID id.ID, claims []Claim) error {
-	for _, c := range bySKU(claims) {
-		if _, err := tx.Exec(`UPDATE stock SET available = available + $1, sold = sold - $2, updated_at = $3
-			WHERE sku_id = $4 AND merchant_id = $5 AND mode <> 'cards'`,
-			c.onShelf(), c.Quantity, db.Millis(tx.Now()), c.SKUID, merchantID); err != nil {
-			return err
-		}
-	}
-	return nil
+	return restock(tx, merchantID, claims, `UPDATE stock SET available = available + $1, sold = sold - $2, updated_at = $3
+		WHERE sku_id = $4 AND merchant_id = $5 AND mode <> 'cards' RETURNING available`)
 }
 
 // onShelf is how many items a claim takes from the shelf or puts back.
@@ -158,6 +167,12 @@ func (c Claim) onShelf() int {
 	}
 	return c.Quantity
 }
+
+// emptied tells whether taking the claim left the shelf empty.
+func (c Claim) emptied(left int64) bool { return left == 0 && c.onShelf() > 0 }
+
+// refilled tells whether putting the claim back filled an empty shelf.
+func (c Claim) refilled(there int64) bool { return there == int64(c.onShelf()) && c.onShelf() > 0 }
 
 func bySKU(claims []Claim) []Claim {
 	if len(claims) < 2 {

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"strings"
 
+	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -33,9 +34,12 @@ func SetCountTx(tx *db.Tx, merchantID, skuID id.ID, mode Mode, available int64) 
 		WHERE sku_id = $4 AND merchant_id = $5 AND mode <> 'cards'`,
 		string(mode), available, db.Millis(tx.Now()), skuID, merchantID)
 	if err == nil && changed == 0 {
-		return errNoStockRow
+		err = errNoStockRow
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return cache.BumpTx(tx, merchantID)
 }
 
 // LevelTx reads a SKU's counters.
@@ -82,9 +86,12 @@ func AddCardsTx(tx *db.Tx, merchantID, skuID, batchID id.ID, cards []SealedCard)
 		WHERE sku_id = $3 AND merchant_id = $4 AND mode = 'cards'`,
 		len(stored), db.Millis(tx.Now()), skuID, merchantID)
 	if err == nil && changed == 0 {
-		return nil, errNotCards
+		err = errNotCards
 	}
-	return duplicates, err
+	if err != nil {
+		return nil, err
+	}
+	return duplicates, cache.BumpTx(tx, merchantID)
 }
 
 // portions cuts cards into parts of cardsAtOnce, and what is left into single

@@ -10,10 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/errs"
 	"panshi/internal/i18n"
 	"panshi/internal/storefront"
+	"panshi/internal/web"
 )
 
 func TestHomeShowsTheShop(t *testing.T) {
@@ -237,7 +239,7 @@ func TestAssets(t *testing.T) {
 func TestRoutesNameEverything(t *testing.T) {
 	texts, err := i18n.Load()
 	require.NoError(t, err)
-	shop, err := storefront.New(storefront.Deps{Texts: texts})
+	shop, err := storefront.New(storefront.Deps{Texts: texts, Ready: cache.None[*web.Ready]()})
 	require.NoError(t, err)
 	require.Len(t, shop.Routes(), 16)
 }

@@ -18,16 +18,24 @@ const (
 // remembered), the cookie, else Accept-Language.
 func (s *Shop) chooseLang(w http.ResponseWriter, r *http.Request) i18n.Lang {
 	lang := i18n.Negotiate(r.Header.Get("Accept-Language"))
-	if asked, ok := i18n.Parse(r.URL.Query().Get("lang")); ok {
+	if asked, ok := i18n.Parse(queryLang(r)); ok {
 		s.rememberLang(w, r, asked)
 		lang = asked
-	} else if c, err := r.Cookie(langCookie); err == nil {
+	} else if c, err := r.Cookie(langCookie); err == nil { // which costs nothing if there is no cookie
 		if chosen, ok := i18n.Parse(c.Value); ok {
 			lang = chosen
 		}
 	}
 	web.SetLang(r.Context(), lang)
 	return lang
+}
+
+// queryLang spares an address without a query the reading of it.
+func queryLang(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return r.URL.Query().Get("lang")
 }
 
 func (s *Shop) rememberLang(w http.ResponseWriter, r *http.Request, lang i18n.Lang) {

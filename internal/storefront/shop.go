@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
@@ -59,6 +60,7 @@ type Deps struct {
 	Orders    Orders
 	Payments  Payments
 	Channels  Channels
+	Ready     *cache.Cache[*web.Ready] // pages that every visitor gets alike
 	Texts     *i18n.Catalogue
 	Clock     clock.Clock
 	Zone      *time.Location // of the times that pages print; browsers translate them to their own
@@ -76,6 +78,7 @@ type Shop struct {
 	Deps
 	assets *assets
 	views  map[i18n.Lang]views
+	packer *web.Packer
 }
 
 // New returns a Shop. It fails if a template or an asset of the package does
@@ -86,7 +89,7 @@ func New(d Deps) (*Shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Shop{Deps: d, assets: files, views: map[i18n.Lang]views{}}
+	s := &Shop{Deps: d, assets: files, views: map[i18n.Lang]views{}, packer: web.NewPacker()}
 	for _, lang := range i18n.Languages() {
 		if s.views[lang], err = loadViews(s.funcs(lang)); err != nil {
 			return nil, err
@@ -113,10 +116,10 @@ func (s *Shop) browseRoutes() []web.Route {
 		}
 	}
 	return []web.Route{
-		row(http.MethodGet, "/{$}", perm.Normal, web.LimitRead, s.page(s.home)),
-		row(http.MethodGet, "/c/{slug}", perm.Normal, web.LimitRead, s.page(s.category)),
+		row(http.MethodGet, "/{$}", perm.Normal, web.LimitRead, s.shared("page.home", s.home)),
+		row(http.MethodGet, "/c/{slug}", perm.Normal, web.LimitRead, s.shared("page.category", s.category)),
 		row(http.MethodGet, "/search", perm.Normal, web.LimitRead, s.page(s.search)),
-		row(http.MethodGet, "/p/{slug}", perm.Normal, web.LimitRead, s.page(s.product)),
+		row(http.MethodGet, "/p/{slug}", perm.Normal, web.LimitRead, s.shared("page.product", s.product)),
 		row(http.MethodGet, "/checkout", perm.Normal, web.LimitRead, s.page(s.checkoutForm)),
 		row(http.MethodPost, "/checkout", perm.Critical, web.LimitOrder, s.page(s.place)),
 		row(http.MethodGet, "/lookup", perm.Normal, web.LimitRead, s.page(s.lookupForm)),

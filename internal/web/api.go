@@ -70,6 +70,10 @@ type Operation struct {
 	Errors map[errs.Kind][]string
 	// MaxBody bounds the body in bytes; 0 is the listener's bound.
 	MaxBody int64
+	// Ready may answer before the parameters are decoded, from what is kept
+	// ready; what it does not answer goes the ordinary way. It must answer as
+	// that would. Nil: nothing is kept.
+	Ready func(w http.ResponseWriter, r *http.Request) (answered bool, err error)
 }
 
 // NewAPI returns an API whose operations become rows of mux for audience, and

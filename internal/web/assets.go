@@ -192,27 +192,11 @@ func (a *Assets) serve(w http.ResponseWriter, r *http.Request) error {
 
 // choose picks the smallest form that the caller understands.
 func (f *asset) choose(accept string) (body []byte, encoding string) {
-	switch {
-	case f.brotli != nil && accepts(accept, "br"):
-		return f.brotli, "br"
-	case f.gzip != nil && accepts(accept, "gzip"):
-		return f.gzip, "gzip"
-	}
-	return f.plain, ""
+	c := accepted(accept).best(func(c coding) bool { return len(f.form(c)) > 0 })
+	return f.form(c), c.name()
 }
 
-// accepts tells whether an Accept-Encoding header names coding and does not
-// refuse it by q=0.
-func accepts(header, coding string) bool {
-	for item := range strings.SplitSeq(header, ",") {
-		name, q, _ := strings.Cut(strings.TrimSpace(item), ";")
-		if strings.EqualFold(strings.TrimSpace(name), coding) {
-			weight := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(q), "q="))
-			return strings.Trim(weight, "0.") != "" || weight == ""
-		}
-	}
-	return false
-}
+func (f *asset) form(c coding) []byte { return [codings][]byte{f.plain, f.gzip, f.brotli}[c] }
 
 // matches tells whether an If-None-Match header names etag.
 func matches(header, etag string) bool {

@@ -33,6 +33,11 @@ func (a *adapter) Handle(op *huma.Operation, next func(huma.Context)) {
 		Method: own.Method, Pattern: own.Path, Permission: own.Permission, Priority: own.Priority,
 		Limit: own.Limit, MaxBody: own.MaxBody,
 		Handler: func(w http.ResponseWriter, r *http.Request) error {
+			if own.Ready != nil {
+				if answered, err := own.Ready(w, r); answered || err != nil {
+					return err
+				}
+			}
 			if err := inputs.check(r); err != nil {
 				return err
 			}
@@ -164,14 +169,23 @@ func readJSON(data []byte, v any) error {
 }
 
 func writeJSON(w io.Writer, v any) error {
+	raw, err := EncodeJSON(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(raw)
+	return err
+}
+
+// EncodeJSON gives the bytes that an operation answers v with.
+func EncodeJSON(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
 	if err := enc.Encode(v); err != nil {
-		return err
+		return nil, err
 	}
-	_, err := w.Write(buf.Bytes())
-	return err
+	return buf.Bytes(), nil
 }
 
 // inputs is what an operation takes.

@@ -28,17 +28,35 @@ func (p HeaderPolicy) NoStore() HeaderPolicy {
 	return p
 }
 
-// apply sets the headers before the handler runs.
-func (p HeaderPolicy) apply(h http.Header) {
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Referrer-Policy", "same-origin")
-	h.Set("Cross-Origin-Opener-Policy", "same-origin")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("X-Frame-Options", "DENY")
+// lines are the headers to set before the handler runs, ready to be shared by
+// all answers.
+func (p HeaderPolicy) lines() []headerLine {
+	all := []headerLine{
+		{"X-Content-Type-Options", []string{"nosniff"}},
+		{"Referrer-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Opener-Policy", []string{"same-origin"}},
+		{"Cross-Origin-Resource-Policy", []string{"same-origin"}},
+		{"X-Frame-Options", []string{"DENY"}},
+	}
 	if p.ContentSecurityPolicy != "" {
-		h.Set("Content-Security-Policy", p.ContentSecurityPolicy)
+		all = append(all, headerLine{"Content-Security-Policy", []string{p.ContentSecurityPolicy}})
 	}
 	if p.CacheControl != "" {
-		h.Set("Cache-Control", p.CacheControl)
+		all = append(all, headerLine{"Cache-Control", []string{p.CacheControl}})
+	}
+	return all
+}
+
+// headerLine is a header whose value all answers share: http.Header's own
+// methods replace a value's slice or grow a copy of it, and never write into
+// it. Setting it allocates nothing.
+type headerLine struct {
+	name  string // canonical
+	value []string
+}
+
+func setLines(h http.Header, lines []headerLine) {
+	for i := range lines {
+		h[lines[i].name] = lines[i].value
 	}
 }

@@ -20,6 +20,7 @@ type Mux struct {
 	origins  *http.CrossOriginProtection
 	maxBody  int64
 	fallback Audience
+	headers  []headerLine // of fallback
 	routes   []Row
 }
 
@@ -36,6 +37,7 @@ func NewMux(cfg Config, limiter Limiter, shedder Shedder, fallback Audience) (*M
 	m := &Mux{
 		mux: http.NewServeMux(), limiter: limiter, shedder: shedder,
 		origins: http.NewCrossOriginProtection(), maxBody: cfg.MaxBodyBytes, fallback: fallback,
+		headers: fallback.Headers.lines(),
 	}
 	for _, origin := range cfg.TrustedOrigins {
 		if err := m.origins.AddTrustedOrigin(origin); err != nil {
@@ -66,7 +68,7 @@ func (m *Mux) Add(audience Audience, routes ...Route) error {
 			route.Headers = audience.Headers
 		}
 		m.routes = append(m.routes, Row{Audience: audience.Name, Route: route})
-		m.mux.Handle(route.Method+" "+route.Pattern, &entry{mux: m, audience: audience, route: route})
+		m.mux.Handle(route.Method+" "+route.Pattern, &entry{mux: m, audience: audience, route: route, headers: route.Headers.lines()})
 	}
 	return nil
 }
@@ -74,61 +76,59 @@ func (m *Mux) Add(audience Audience, routes ...Route) error {
 // Rows lists the table in the order of Add.
 func (m *Mux) Rows() []Row { return slices.Clone(m.routes) }
 
-// ServeHTTP finds the row of r and runs it.
+// ServeHTTP finds the row of r and runs it. Under a Stack the table is looked
+// through once: what http.ServeMux itself says to a request without a row is
+// held back, and refuse says it in our words.
 func (m *Mux) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	handler, pattern := m.mux.Handler(r)
-	if pattern == "" {
-		m.refuse(handler, w, r)
-		return
+	rec, ok := w.(*recorder)
+	if !ok {
+		rec = &recorder{ResponseWriter: w}
 	}
-	m.mux.ServeHTTP(w, r)
+	rec.unclaimed = true
+	m.mux.ServeHTTP(rec, r)
+	if rec.unclaimed {
+		rec.unclaimed = false
+		m.refuse(rec, r)
+	}
 }
 
-// refuse answers what no row matches: http.ServeMux's own handler knows
-// whether another method would have.
-func (m *Mux) refuse(handler http.Handler, w http.ResponseWriter, r *http.Request) {
-	m.fallback.Headers.apply(w.Header())
+// refuse answers what no row matches: http.ServeMux knows whether another
+// method would have, and has put its headers into w.
+func (m *Mux) refuse(w *recorder, r *http.Request) {
+	said, h := w.refused, w.Header()
+	allowed := strings.Join(h.Values("Allow"), ", ")
+	for _, name := range []string{"Allow", "Content-Type", "Location", "X-Content-Type-Options"} {
+		h.Del(name)
+	}
+	setLines(h, m.headers)
 	if err := allow(m.limiter, LimitRead, r); err != nil { // somebody who tries every address
 		m.fallback.fail(w, r, err)
 		return
 	}
-	var said headerOnly
-	handler.ServeHTTP(&said, r)
-	if said.status == http.StatusMethodNotAllowed {
-		w.Header().Set("Allow", strings.Join(said.Header().Values("Allow"), ", "))
+	if said == http.StatusMethodNotAllowed {
+		h.Set("Allow", allowed)
 		m.fallback.fail(w, r, errs.New(errs.Invalid, "method_not_allowed", "this address does not support that method"))
 		return
 	}
 	m.fallback.fail(w, r, errs.New(errs.NotFound, "not_found", "there is nothing at this address"))
 }
 
-// headerOnly keeps the status and headers of an answer and drops the body.
-type headerOnly struct {
-	header http.Header
-	status int
-}
-
-func (h *headerOnly) Header() http.Header {
-	if h.header == nil {
-		h.header = http.Header{}
-	}
-	return h.header
-}
-func (h *headerOnly) Write(p []byte) (int, error) { return len(p), nil }
-func (h *headerOnly) WriteHeader(status int)      { h.status = status }
-
 // entry is a row at work.
 type entry struct {
 	mux      *Mux
 	audience Audience
 	route    Route
+	headers  []headerLine
 }
 
 func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if rec, ok := w.(*recorder); ok {
+		rec.unclaimed = false
+	}
 	if s := stateOf(r.Context()); s != nil {
 		s.route = e.route.Pattern
 	}
-	e.route.Headers.apply(w.Header())
+	setLines(w.Header(), e.headers)
 	if err := e.serve(w, r); err != nil { //nolint:contextcheck // the request carries it
 		e.audience.fail(w, r, err)
 	}

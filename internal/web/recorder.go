@@ -8,9 +8,16 @@ type recorder struct {
 	http.ResponseWriter
 	status int // 0 until the header is written
 	bytes  int64
+
+	unclaimed bool // no row has the request yet: nothing goes out
+	refused   int  // the status that http.ServeMux would have given meanwhile
 }
 
 func (w *recorder) WriteHeader(status int) {
+	if w.unclaimed {
+		w.refused = status
+		return
+	}
 	if w.status == 0 && status >= 200 { // an informational answer is not the answer
 		w.status = status
 	}
@@ -18,6 +25,9 @@ func (w *recorder) WriteHeader(status int) {
 }
 
 func (w *recorder) Write(p []byte) (int, error) {
+	if w.unclaimed {
+		return len(p), nil
+	}
 	if w.status == 0 {
 		w.status = http.StatusOK
 	}

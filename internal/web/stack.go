@@ -27,6 +27,7 @@ type Stack struct {
 	clock   clock.Clock
 	proxies []netip.Prefix
 	hsts    bool
+	secure  []headerLine // of answers by https
 }
 
 // NewStack returns the middleware for cfg. Texts translates errors; logger
@@ -36,7 +37,9 @@ func NewStack(cfg Config, texts *i18n.Catalogue, logger *slog.Logger, c clock.Cl
 	if err != nil {
 		return nil, errs.Field("trusted_proxies", "invalid_value", err.Error())
 	}
-	return &Stack{texts: texts, logger: logger, clock: c, proxies: proxies, hsts: cfg.TLS}, nil
+	return &Stack{texts: texts, logger: logger, clock: c, proxies: proxies, hsts: cfg.TLS, secure: []headerLine{
+		{"Strict-Transport-Security", []string{"max-age=31536000; includeSubDomains"}},
+	}}, nil
 }
 
 // Wrap puts around next: the request id, the client's address, the language,
@@ -46,18 +49,19 @@ func (s *Stack) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.clock.Now()
 		st := &state{
-			id:     requestID(r.Header.Get("X-Request-Id")),
+			Context: r.Context(), id: requestID(r.Header.Get("X-Request-Id")),
 			host:   r.Host,
 			client: clientAddr(r, s.proxies),
 			lang:   i18n.Negotiate(r.Header.Get("Accept-Language")),
 			texts:  s.texts,
 			record: recorder{ResponseWriter: w},
 		}
-		st.record.Header().Set("X-Request-Id", st.id)
+		st.idLine[0] = st.id
+		w.Header()["X-Request-Id"] = st.idLine[:]
 		if s.hsts || r.TLS != nil {
-			st.record.Header().Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+			setLines(w.Header(), s.secure)
 		}
-		r = r.WithContext(context.WithValue(r.Context(), stateKey{}, st))
+		r = r.WithContext(st)
 		aborted := s.serve(next, &st.record, r) //nolint:contextcheck // the request carries it
 		s.log(r, st, started)
 		if aborted {
@@ -107,22 +111,26 @@ func (s *Stack) log(r *http.Request, st *state, started time.Time) {
 	if status >= http.StatusInternalServerError {
 		level = slog.LevelError
 	}
-	attrs := make([]slog.Attr, 0, 10)
-	attrs = append(attrs,
+	if !s.logger.Enabled(r.Context(), level) {
+		return
+	}
+	now := s.clock.Now()
+	line := slog.NewRecord(now, level, "request", 0) // Logger.LogAttrs would look for the caller, which is here
+	line.AddAttrs(
 		slog.String("request_id", st.id),
 		slog.String("method", knownMethod(r.Method)),
 		slog.String("route", st.route),
 		slog.Int("status", status),
 		slog.Int64("bytes", st.record.bytes),
-		slog.Float64("ms", float64(s.clock.Now().Sub(started).Microseconds())/1000),
-		slog.String("client", st.client.String()))
+		slog.Float64("ms", float64(now.Sub(started).Microseconds())/1000),
+		slog.String("client", st.clientText()))
 	if st.code != "" {
-		attrs = append(attrs, slog.String("code", st.code))
+		line.AddAttrs(slog.String("code", st.code))
 	}
 	if st.cause != nil && !errors.Is(st.cause, context.Canceled) {
-		attrs = append(attrs, slog.String("cause", st.cause.Error()))
+		line.AddAttrs(slog.String("cause", st.cause.Error()))
 	}
-	s.logger.LogAttrs(r.Context(), level, "request", attrs...)
+	_ = s.logger.Handler().Handle(r.Context(), line) // there is nobody left to tell
 }
 
 // requestID keeps the id that a caller sent if it is harmless, and else makes

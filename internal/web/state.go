@@ -8,11 +8,16 @@ import (
 )
 
 // state is what the middleware knows of one request. It is owned by the
-// request's goroutine.
+// request's goroutine. It is the request's context itself, in one allocation
+// with what is answered.
 type state struct {
+	context.Context //nolint:containedctx // it is one
+
 	id     string
+	idLine [1]string // id as the value of a header
 	host   string
 	client netip.Addr
+	key    string // under which the client is counted and logged; "" until somebody asks
 	lang   i18n.Lang
 	texts  *i18n.Catalogue
 	route  string // the pattern that matched, "" if none
@@ -24,7 +29,18 @@ type state struct {
 
 type stateKey struct{}
 
+// Value implements context.Context.
+func (s *state) Value(key any) any {
+	if _, ok := key.(stateKey); ok {
+		return s
+	}
+	return s.Context.Value(key)
+}
+
 func stateOf(ctx context.Context) *state {
+	if s, ok := ctx.(*state); ok {
+		return s
+	}
 	s, _ := ctx.Value(stateKey{}).(*state)
 	return s
 }
@@ -58,7 +74,24 @@ func ClientAddr(ctx context.Context) netip.Addr {
 }
 
 // ClientKey gives the key under which ctx's client is rate limited.
-func ClientKey(ctx context.Context) string { return limitKey(ClientAddr(ctx)) }
+func ClientKey(ctx context.Context) string {
+	s := stateOf(ctx)
+	if s == nil {
+		return limitKey(netip.Addr{})
+	}
+	if s.key == "" {
+		s.key = limitKey(s.client)
+	}
+	return s.key
+}
+
+// clientText spells the client's address; one of IPv4 is its own key.
+func (s *state) clientText() string {
+	if s.client.Is4() {
+		return ClientKey(s)
+	}
+	return s.client.String()
+}
 
 // Lang gives the language to answer ctx's request in.
 func Lang(ctx context.Context) i18n.Lang {

@@ -243,19 +243,34 @@ func importTwice(ctx context.Context, w *world, args ...string) error {
 	return nil
 }
 
-// requireShelf looks how much of a product buyers see.
+// requireShelf looks how much of a product buyers see, which shows a second
+// after a change at the latest.
 func (w *world) requireShelf(ctx context.Context, slug string, available int64) error {
-	all, err := w.client.ListProducts(ctx)
-	if err != nil {
-		return err
-	}
-	for _, p := range all {
-		if p.Slug == slug {
-			if p.Available != available {
-				return fmt.Errorf("%s: %d available instead of %d", slug, p.Available, available)
-			}
-			return nil
+	for tries := 0; ; tries++ {
+		seen, err := w.shelf(ctx, slug)
+		if err != nil || seen == available {
+			return err
+		}
+		if tries == 40 {
+			return fmt.Errorf("%s: %d available instead of %d", slug, seen, available)
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
-	return fmt.Errorf("no product %s", slug)
+}
+
+func (w *world) shelf(ctx context.Context, slug string) (available int64, err error) {
+	all, err := w.client.ListProducts(ctx)
+	for _, p := range all {
+		if p.Slug == slug {
+			return p.Available, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("no product %s", slug)
+	}
+	return 0, err
 }

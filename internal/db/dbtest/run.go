@@ -94,6 +94,7 @@ func cases() []testCase {
 		{"DeferredKeyFailsAlone", Options{}, deferredKeyFailsAlone},
 		{"RandomClosures", Options{}, randomClosures},
 		{"OnCommit", Options{}, onCommit},
+		{"Messages", Options{}, messages},
 		{"ViewRefusesWrites", Options{}, viewRefusesWrites},
 		{"ControlRefused", Options{}, controlRefused},
 		{"TxEndsWithItsClosure", Options{}, txEndsWithItsClosure},

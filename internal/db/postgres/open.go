@@ -21,12 +21,16 @@ type DB struct {
 	long   *pool
 	gate   *gate
 	wary   *wary
+	wire   *wire
 	wakes  *waker
 	stats  counters
 	close  func() error
 }
 
-var _ db.DB = (*DB)(nil)
+var (
+	_ db.DB         = (*DB)(nil)
+	_ db.Subscriber = (*DB)(nil)
+)
 
 // pool is connections with one time limit.
 type pool struct {
@@ -56,7 +60,13 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		long.Close()
 		return nil, err
 	}
-	d := &DB{cfg: cfg, online: online, long: long, gate: newGate(), wary: &wary{}, wakes: newWaker(cfg.Logger)}
+	wire, err := newWire(cfg, online)
+	if err != nil {
+		online.Close()
+		long.Close()
+		return nil, err
+	}
+	d := &DB{cfg: cfg, online: online, long: long, gate: newGate(), wary: &wary{}, wire: wire, wakes: newWaker(cfg.Logger, wire.post)}
 	d.close = sync.OnceValue(d.shutdown)
 	return d, nil
 }
@@ -134,6 +144,7 @@ func (d *DB) Close() error { return d.close() }
 func (d *DB) shutdown() error {
 	left := d.gate.close()
 	d.wakes.close()
+	d.wire.close()
 	if !left {
 		// A pool waits for its connections, and a View's closure does not return.
 		d.cfg.Logger.Error("db: a View does not end; closing without it")

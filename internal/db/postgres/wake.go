@@ -7,10 +7,11 @@ import (
 	"panshi/internal/db"
 )
 
-// waker calls the wake-ups of committed transactions in a goroutine of its
-// own: they may take locks that the caller of Update holds.
+// waker calls the wake-ups of committed transactions and posts their messages
+// in a goroutine of its own: they may take locks that the caller of Update holds.
 type waker struct {
 	logger *slog.Logger
+	post   func([]db.Message)
 	queue  chan *db.Tx
 	done   chan struct{}
 
@@ -18,8 +19,8 @@ type waker struct {
 	closed bool         // guarded by mu
 }
 
-func newWaker(logger *slog.Logger) *waker {
-	w := &waker{logger: logger, queue: make(chan *db.Tx, 1024), done: make(chan struct{})}
+func newWaker(logger *slog.Logger, post func([]db.Message)) *waker {
+	w := &waker{logger: logger, post: post, queue: make(chan *db.Tx, 1024), done: make(chan struct{})}
 	go w.loop()
 	return w
 }
@@ -54,6 +55,7 @@ func (w *waker) wake(tx *db.Tx) {
 		}
 	}()
 	tx.Committed()
+	w.post(tx.Told())
 }
 
 // close calls what is queued and ends the goroutine.

@@ -26,7 +26,10 @@ type DB struct {
 	close  func() error
 }
 
-var _ db.DB = (*DB)(nil)
+var (
+	_ db.DB         = (*DB)(nil)
+	_ db.Subscriber = (*DB)(nil)
+)
 
 // Open opens the database, creating it and its directory if there is none,
 // brings its schema up to date, and checks on every connection that the
@@ -196,6 +199,11 @@ func (d *DB) View(ctx context.Context, fn func(tx *db.Tx) error) error {
 // Update implements db.DB.
 func (d *DB) Update(ctx context.Context, fn func(tx *db.Tx) error) error {
 	return d.writer.update(ctx, fn)
+}
+
+// Subscribe implements db.Subscriber.
+func (d *DB) Subscribe(topic string, hear func(text string)) (stop func()) {
+	return d.writer.board.Subscribe(topic, hear)
 }
 
 // Close finishes the batch that runs, answers those that wait with

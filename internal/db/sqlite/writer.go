@@ -33,6 +33,7 @@ type writer struct {
 	stopped chan struct{} // closed when loop has ended
 	wakes   chan []*db.Tx // committed transactions, in order, to notify's goroutine
 	woken   chan struct{} // closed when notify has ended
+	board   db.Board      // who hears messages
 	broken  atomic.Bool   // the disk failed: no more writes
 	stats   counters
 	commit  func() error // conn's COMMIT; a seam for faults
@@ -344,4 +345,7 @@ func (w *writer) wake(tx *db.Tx) {
 		}
 	}()
 	tx.Committed()
+	for _, m := range tx.Told() {
+		w.board.Post(m.Topic, m.Text)
+	}
 }
