@@ -16,11 +16,23 @@ import (
 	"panshi/sandbox"
 )
 
-// callbackCount is how many payments are prepared: enough for the time at a
-// rate that is likely. They are signed by the platform and must be used within
-// its five minutes.
-func (r *run) callbackCount() int64 {
-	return min(20_000, int64(r.cfg.Time.Seconds()*5000)+500)
+// tryCallbacks is how many callbacks tell how many more are worth preparing.
+const tryCallbacks = 200
+
+// mostCallbacks bounds them: they are signed beforehand and must be used within
+// the platform's five minutes.
+const mostCallbacks = 20_000
+
+// callbackBudget is how many orders callbacks take at most.
+func (r *run) callbackBudget() int64 {
+	return tryCallbacks + min(mostCallbacks, int64(r.cfg.Time.Seconds()*6000)+tryCallbacks)
+}
+
+// enoughCallbacks are those that last for the time at a rate that was seen, and
+// some more.
+func (r *run) enoughCallbacks(rate float64) int64 {
+	most := r.callbackBudget() - tryCallbacks
+	return min(most, int64(r.cfg.Time.Seconds()*rate*1.5)+tryCallbacks)
 }
 
 // prepare places orders, starts their payments, and has the platform sign what
@@ -145,7 +157,11 @@ func (s *shop) sending(signed []sandbox.Callback) (target, error) {
 
 func (r *run) callbacks(ctx context.Context) error {
 	s := r.shop
-	placed, ready, err := r.prepare(ctx, r.callbackCount())
+	rate, err := r.deliver(ctx)
+	if err != nil {
+		return err
+	}
+	placed, ready, err := r.prepare(ctx, r.enoughCallbacks(rate))
 	if err != nil {
 		return err
 	}
@@ -164,7 +180,7 @@ func (r *run) callbacks(ctx context.Context) error {
 	var problems []string
 	d := &duel{
 		result: Result{Scenario: Callback, Size: s.behind, Reference: "RSA verify and AES-GCM open, on all cores", Unit: "callback"},
-		shop:   byLoad(l, &problems), ref: byPart(ref), shopPID: s.pid(), refPID: ref.pid(), serverID: r.store.server(),
+		shop:   byLoad(l, &problems), ref: byPart(ref), shopPID: s.pid(), refPID: ref.pid(), serverID: r.store.server(), warm: true,
 	}
 	err = d.fight(ctx, r.cfg.Rounds, r.cfg.round())
 	r.paid = placed[:min(l.seq.Load(), l.limit)]
@@ -178,6 +194,25 @@ func (r *run) callbacks(ctx context.Context) error {
 	}
 	r.keep1(d.result, problems)
 	return err
+}
+
+// deliver has a few orders paid and delivered, and tells how fast that was.
+func (r *run) deliver(ctx context.Context) (rate float64, err error) {
+	placed, ready, err := r.prepare(ctx, tryCallbacks)
+	if err != nil {
+		return 0, err
+	}
+	t, err := r.shop.sending(ready)
+	if err != nil {
+		return 0, err
+	}
+	l, err := open(ctx, r.cfg.Clients, t)
+	if err != nil {
+		return 0, err
+	}
+	got := l.closed(ctx, time.Minute)
+	r.paid = placed
+	return got.rate(), errors.Join(got.fault, ctx.Err(), l.close())
 }
 
 func (r *run) verifier(ctx context.Context, ready []sandbox.Callback) (*child, error) {
@@ -219,23 +254,9 @@ func (s *shop) undelivered(paid []order) (n int64, err error) {
 func (r *run) reveals(ctx context.Context) error {
 	s := r.shop
 	if len(r.paid) == 0 {
-		placed, ready, err := r.prepare(ctx, 500)
-		if err != nil {
+		if _, err := r.deliver(ctx); err != nil {
 			return err
 		}
-		t, err := s.sending(ready)
-		if err != nil {
-			return err
-		}
-		l, err := open(ctx, r.cfg.Clients, t)
-		if err != nil {
-			return err
-		}
-		got := l.closed(ctx, time.Minute)
-		if err := errors.Join(got.fault, ctx.Err(), l.close()); err != nil {
-			return err
-		}
-		r.paid = placed
 	}
 	ref, err := r.rowsOf(ctx, Reveal)
 	if err != nil {

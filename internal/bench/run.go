@@ -95,7 +95,7 @@ func (r *run) budget() int64 {
 		n += int64(r.cfg.Time.Seconds()*2*likelyOrders) + 3000
 	}
 	if r.cfg.has(Callback) || r.cfg.has(Reveal) {
-		n += r.callbackCount()
+		n += r.callbackBudget()
 	}
 	return n + 1
 }

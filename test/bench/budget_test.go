@@ -90,7 +90,7 @@ func count(t *testing.T, program string) (map[string]Cost, error) {
 	// One thread at a time, no collection of garbage and no signals: what is
 	// left of chance is the order of maps and what the kernel answers.
 	cmd := exec.CommandContext(t.Context(), "valgrind", "--tool=callgrind", "--callgrind-out-file="+dumps,
-		"--dump-before=main.mark", "--separate-threads=yes", program, "run", dir)
+		"--dump-before=main.mark", program, "run", dir)
 	cmd.Env = append(cleanEnv(), "GOMAXPROCS=1", "GOGC=off", "GODEBUG=asyncpreemptoff=1")
 	var said, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &errOut
@@ -109,7 +109,7 @@ func count(t *testing.T, program string) (map[string]Cost, error) {
 		}
 		require.NoError(t, lines.Decode(&phase))
 		require.Greater(t, len(found), 2*i+1, "a dump before and one after each operation")
-		counted[phase.Name] = Cost{found[2*i+1].counted / phase.Ops, phase.Allocs / phase.Ops}
+		counted[phase.Name] = Cost{found[2*i+1] / phase.Ops, phase.Allocs / phase.Ops}
 	}
 	require.NotEmpty(t, counted)
 	return counted, nil

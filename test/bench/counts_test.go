@@ -1,9 +1,9 @@
 package bench
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,68 +62,26 @@ func (b Budget) Judge(counted map[string]Cost) (over, low []string) {
 	return over, low
 }
 
-// dump is one dump of callgrind: what all threads counted up to a mark.
-type dump struct {
-	part    int // 1 for the first
-	counted int64
-}
-
-// readDumps adds the threads of each dump up, but for the runtime's watcher:
-// that one wakes by the clock, and so counts how long the run took and not how
-// much work it was.
-func readDumps(prefix string) ([]dump, error) {
-	names, err := filepath.Glob(prefix + ".*")
-	if err != nil || len(names) == 0 {
-		return nil, errors.Join(err, errors.New("callgrind left no dumps"))
-	}
-	sums := map[int]int64{}
-	for _, name := range names {
-		number, _, _ := strings.Cut(strings.TrimPrefix(name, prefix+"."), "-")
-		part, err := strconv.Atoi(number)
-		if err != nil {
-			continue // "out-01" and the like: what came after the last mark
-		}
-		counted, watcher, err := readDump(name)
-		if err != nil {
+// readDumps gives what callgrind counted up to each mark, the first first.
+// What came after the last mark stands in a file without a number.
+func readDumps(prefix string) ([]int64, error) {
+	var out []int64
+	for {
+		raw, err := os.ReadFile(prefix + "." + strconv.Itoa(len(out)+1))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && len(out) > 0:
+			return out, nil
+		case err != nil:
 			return nil, err
 		}
-		if !watcher {
-			sums[part] += counted
+		_, rest, ok := strings.Cut(string(raw), "\ntotals: ")
+		line, _, _ := strings.Cut(rest, "\n")
+		counted, err := strconv.ParseInt(line, 10, 64)
+		if !ok || err != nil {
+			return nil, fmt.Errorf("dump %d has no total", len(out)+1)
 		}
+		out = append(out, counted)
 	}
-	var out []dump
-	for part, counted := range sums {
-		out = append(out, dump{part, counted})
-	}
-	slices.SortFunc(out, func(a, b dump) int { return a.part - b.part })
-	return out, nil
-}
-
-func readDump(name string) (counted int64, watcher bool, err error) {
-	file, err := os.Open(name)
-	if err != nil {
-		return 0, false, err
-	}
-	defer file.Close()
-	lines := bufio.NewScanner(file)
-	lines.Buffer(nil, 1<<20)
-	counted = -1
-	for lines.Scan() {
-		line := lines.Text()
-		if rest, ok := strings.CutPrefix(line, "totals: "); ok {
-			if counted, err = strconv.ParseInt(strings.TrimSpace(rest), 10, 64); err != nil {
-				return 0, false, err
-			}
-		}
-		watcher = watcher || strings.HasSuffix(line, "runtime.sysmon")
-	}
-	if err := lines.Err(); err != nil {
-		return 0, false, err
-	}
-	if counted < 0 {
-		return 0, false, fmt.Errorf("%s has no total", name)
-	}
-	return counted, watcher, nil
 }
 
 func TestJudge(t *testing.T) {
@@ -147,22 +105,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// The watcher's thread does not count, nor what comes after the last mark.
 func TestReadDumps(t *testing.T) {
 	prefix := filepath.Join(t.TempDir(), "dump")
+	_, err := readDumps(prefix)
+	require.ErrorIs(t, err, fs.ErrNotExist)
 	for suffix, text := range map[string]string{
-		".1-01": "fn=(1) main.main\ntotals: 100\n",
-		".2-01": "fn=(1) main.main\ntotals: 200\n",
-		".2-02": "fn=(9) runtime.sysmon\ntotals: 5000\n",
-		".2-03": "fn=(3) runtime.mstart\ntotals: 7\n",
-		"-01":   "totals: 9\n",
+		".1": "fn=(1) main.main\n1 100\n\ntotals: 100\n", ".2": "\ntotals: 207\n", ".10": "\ntotals: 8\n", "": "\ntotals: 9\n",
 	} {
 		require.NoError(t, os.WriteFile(prefix+suffix, []byte(text), 0o600))
 	}
 	got, err := readDumps(prefix)
 	require.NoError(t, err)
-	require.Equal(t, []dump{{1, 100}, {2, 207}}, got)
-	require.NoError(t, os.WriteFile(prefix+".3-01", []byte("fn=(1) main.main\n"), 0o600))
+	require.Equal(t, []int64{100, 207}, got)
+	require.NoError(t, os.WriteFile(prefix+".3", []byte("fn=(1) main.main\n"), 0o600))
 	_, err = readDumps(prefix)
 	require.ErrorContains(t, err, "no total")
 }

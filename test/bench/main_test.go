@@ -32,7 +32,7 @@ func command(t *testing.T, args ...string) (*exec.Cmd, string) {
 	dir, err := os.MkdirTemp("", "bench") //nolint:usetesting // PostgreSQL runs as another account, which may not enter t.TempDir()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
-	require.NoError(t, os.Chmod(dir, 0o755))
+	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky)) // as /tmp is
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	t.Cleanup(cancel)
 	cmd := exec.CommandContext(ctx, kit.Binary(t), append([]string{"bench"}, args...)...)

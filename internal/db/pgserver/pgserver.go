@@ -90,8 +90,9 @@ func (c *Server) Close() error {
 		return err
 	}
 	for range 3000 {
-		if _, err := os.Stat(c.dir); os.IsNotExist(err) {
-			return nil
+		if _, err := os.Stat(filepath.Join(c.dir, "data")); os.IsNotExist(err) {
+			// The keeper's account may not be allowed to remove the directory itself.
+			return os.RemoveAll(c.dir)
 		}
 		pause()
 	}
