@@ -61,7 +61,7 @@ func (s *Stack) Wrap(next http.Handler) http.Handler {
 		if s.hsts || r.TLS != nil {
 			setLines(w.Header(), s.secure)
 		}
-		r = r.WithContext(st) //nolint:contextcheck // it holds the request's own
+		r = r.WithContext(st)                   //nolint:contextcheck // it holds the request's own
 		aborted := s.serve(next, &st.record, r) //nolint:contextcheck // the request carries it
 		s.log(r, st, started)
 		if aborted {
