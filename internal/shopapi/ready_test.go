@@ -36,8 +36,8 @@ func onEngines(t *testing.T, test func(t *testing.T, d cache.Database)) {
 	})
 }
 
-// comparable drops what is new in every answer: the request id of a problem.
-func comparable(t *testing.T, a answer) answer {
+// withoutID drops what is new in every answer: the request id of a problem.
+func withoutID(t *testing.T, a answer) answer {
 	t.Helper()
 	var problem map[string]any
 	if json.Unmarshal([]byte(a.body), &problem) == nil && problem["instance"] != nil {
@@ -58,8 +58,8 @@ func TestReadyAnswersEqualThoseMadeAnew(t *testing.T) {
 				for _, target := range s.addresses() {
 					for _, lang := range languages() {
 						host := s.merchant.Slug + ".example"
-						want := comparable(t, anew.ask(host, target, lang))
-						require.Equal(t, want, comparable(t, ready.ask(host, target, lang)), "%s%s in %s", host, target, lang)
+						want := withoutID(t, anew.ask(host, target, lang))
+						require.Equal(t, want, withoutID(t, ready.ask(host, target, lang)), "%s%s in %s", host, target, lang)
 					}
 				}
 			}
@@ -145,7 +145,7 @@ func TestEveryChangeShowsOnEveryNode(t *testing.T) {
 		anew, ready := newNode(t, d, off(), io.Discard), newNode(t, d, cache.DefaultConfig(), io.Discard)
 		look := func(n *node) (all []answer) {
 			for _, target := range shown(s) {
-				all = append(all, comparable(t, n.ask("mine.example", target, "en")))
+				all = append(all, withoutID(t, n.ask("mine.example", target, "en")))
 			}
 			return all
 		}

@@ -61,7 +61,7 @@ func (s *Stack) Wrap(next http.Handler) http.Handler {
 		if s.hsts || r.TLS != nil {
 			setLines(w.Header(), s.secure)
 		}
-		r = r.WithContext(st)
+		r = r.WithContext(st)                   //nolint:contextcheck // it holds the request's own
 		aborted := s.serve(next, &st.record, r) //nolint:contextcheck // the request carries it
 		s.log(r, st, started)
 		if aborted {
@@ -123,7 +123,7 @@ func (s *Stack) log(r *http.Request, st *state, started time.Time) {
 		slog.Int("status", status),
 		slog.Int64("bytes", st.record.bytes),
 		slog.Float64("ms", float64(now.Sub(started).Microseconds())/1000),
-		slog.String("client", st.clientText()))
+		slog.String("client", st.clientText())) //nolint:contextcheck // st is the context
 	if st.code != "" {
 		line.AddAttrs(slog.String("code", st.code))
 	}
