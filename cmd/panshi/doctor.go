@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"panshi/internal/adminsock"
@@ -99,8 +100,27 @@ func doctorRunning(s adminsock.Status) []finding {
 		return append(out, ok("shop", "opens; it is not running"))
 	}
 	out = append(out, ok("shop", "runs since %s as process %d at %s", s.Since.Format(time.RFC3339), s.PID, s.Shop))
+	out = append(out, doctorRoles(s.Roles)...)
 	if mine := app.Version(); s.Version != mine {
 		out = append(out, warn("version", "the running shop is %s, this program is %s: restart the shop", s.Version, mine))
+	}
+	return out
+}
+
+// doctorRoles tells what the running process leaves to others.
+func doctorRoles(roles []string) []finding {
+	var others []string
+	for _, r := range app.Roles() {
+		if !slices.Contains(roles, string(r)) {
+			others = append(others, string(r))
+		}
+	}
+	if slices.Contains(roles, "all") {
+		return nil
+	}
+	out := []finding{ok("roles", "this process is %s", strings.Join(roles, ", "))}
+	if len(others) > 0 {
+		out = append(out, warn("roles", "%s must run in other processes on the same database", strings.Join(others, ", ")))
 	}
 	return out
 }

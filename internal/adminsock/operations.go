@@ -51,6 +51,8 @@ type Status struct {
 	Version string `json:"version"` // of the program
 	Engine  string `json:"engine"`  // such as "SQLite 3.51.3"
 	PID     int    `json:"pid"`
+	// Roles are those of the process: "all", or their names.
+	Roles []string `json:"roles"`
 	// Since is when it began to serve, zero in a shop that does not.
 	Since time.Time `json:"since,omitzero"`
 	// Shop, Console and Sandbox are URLs, "" where nothing listens.

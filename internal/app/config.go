@@ -28,7 +28,7 @@ type Config struct {
 	Data    string          `json:"data"`    // the data directory
 	HTTP    string          `json:"http"`    // address of the public listener
 	Console string          `json:"console"` // address of the staff's listener
-	Roles   string          `json:"roles"`
+	Roles   string          `json:"roles"`   // "all", or roles joined by commas
 	Shop    checkout.Config `json:"shop"`
 	Web     web.Config      `json:"web"`
 	Guard   guard.Config    `json:"guard"`
@@ -84,7 +84,7 @@ type Flags struct {
 // Defaults are the values of a shop that is told nothing.
 func Defaults() Config {
 	return Config{
-		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
+		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
 	}
 }
@@ -192,10 +192,7 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errs.Field("data", "required", "the data directory is needed"))
 	}
-	if c.Roles != "all" {
-		faults = append(faults, errs.Field("roles", "invalid_value", "on SQLite one process has all roles: use --roles all"))
-	}
-	faults = append(faults, c.DB.validate())
+	faults = append(faults, c.validateRoles(), c.DB.validate())
 	if c.Worker != "on" && c.Worker != "off" {
 		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
 	}

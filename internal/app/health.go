@@ -2,7 +2,9 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,8 +16,12 @@ import (
 	"panshi/internal/web"
 )
 
+// healthAudience is whoever watches the process; its routes are on both
+// listeners, whatever roles the process has.
+const healthAudience = "health"
+
 // healthRoutes tell whoever watches the process that it lives (healthz) and
-// that it can sell (readyz: the database answers).
+// that it can do its part (readyz: the database answers; it tells the roles).
 func (s *Shop) healthRoutes() []web.Route {
 	return []web.Route{
 		{
@@ -44,7 +50,9 @@ func (s *Shop) answerReady(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return answerOK(w, r)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err := fmt.Fprintf(w, "ok\nroles %s\n", strings.Join(s.cfg.told(), ","))
+	return err
 }
 
 // metricsRoute serves what monitoring reads, on the staff's listener.

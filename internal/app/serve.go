@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 
 	"panshi/internal/adminsock"
@@ -22,6 +23,8 @@ type Addresses struct {
 	Shop    string `json:"shop"`
 	Console string `json:"console"`
 	Sandbox string `json:"sandbox,omitempty"` // "" in a real shop
+
+	Roles string `json:"roles"` // of this process: "all", or their names joined by commas
 }
 
 // Serve runs the shop in cfg.Data until ctx ends. ready is called once, when
@@ -57,15 +60,16 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	if err != nil {
 		return err
 	}
+	runner, err := s.newRunner()
+	if err != nil {
+		return err
+	}
 	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBehind()
 	var back sync.WaitGroup
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if s.cfg.Worker == "on" {
-		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), s.checkout.Sweeps(), clock.System{}, s.log)
-		back.Go(func() { runner.Run(behind) })
-	}
+	back.Go(func() { runner.Run(behind) })
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, s, s, s.log); err != nil && behind.Err() == nil {
 			cancel(err)
@@ -83,7 +87,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	now := clock.System{}.Now()
 	s.since.Store(&now)
 	s.serving.Store(true)
-	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: urlOf(l.console.Addr().String()), Sandbox: s.sandbox.url})
+	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: urlOf(l.console.Addr().String()), Sandbox: s.sandbox.url, Roles: strings.Join(s.cfg.told(), ",")})
 	listening.Wait()
 	stopBehind()
 	back.Wait()
@@ -91,6 +95,15 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		return cause
 	}
 	return nil
+}
+
+// newRunner makes what does the jobs and sweeps of this process's roles.
+func (s *Shop) newRunner() (*jobs.Runner, error) {
+	handlers, sweeps, err := s.cfg.work(s.checkout.Handlers(), s.checkout.Sweeps())
+	if err != nil {
+		return nil, err
+	}
+	return jobs.NewRunner(s.db, s.cfg.holder(), handlers, sweeps, clock.System{}, s.log), nil
 }
 
 // listeners are the addresses that the shop took before it opened anything,

@@ -21,6 +21,7 @@ type Mux struct {
 	maxBody  int64
 	fallback Audience
 	routes   []Row
+	entries  []*entry // of routes, in the same order
 }
 
 // Row is what the table knows of a route, for tests and the inventory of
@@ -66,9 +67,37 @@ func (m *Mux) Add(audience Audience, routes ...Route) error {
 			route.Headers = audience.Headers
 		}
 		m.routes = append(m.routes, Row{Audience: audience.Name, Route: route})
-		m.mux.Handle(route.Method+" "+route.Pattern, &entry{mux: m, audience: audience, route: route})
+		e := &entry{mux: m, audience: audience, route: route}
+		m.entries = append(m.entries, e)
+		m.mux.Handle(route.Method+" "+route.Pattern, e)
 	}
 	return nil
+}
+
+// Narrow returns the same table for a process that serves a part of it: a row
+// that serves refuses keeps its place and answers 421 not_served_here, which
+// tells a proxy's operator that the request went to the wrong process, where
+// "not found" would tell a buyer that the goods are gone.
+func (m *Mux) Narrow(serves func(Row) bool) *Mux {
+	narrow := *m
+	narrow.mux = http.NewServeMux()
+	for i, e := range m.entries {
+		if serves(m.routes[i]) {
+			narrow.mux.Handle(e.route.Method+" "+e.route.Pattern, e)
+			continue
+		}
+		narrow.mux.HandleFunc(e.route.Method+" "+e.route.Pattern, m.misdirected)
+	}
+	return &narrow
+}
+
+func (m *Mux) misdirected(w http.ResponseWriter, r *http.Request) {
+	APIHeaders().apply(w.Header())
+	if err := allow(m.limiter, LimitRead, r); err != nil {
+		WriteProblem(w, r, err)
+		return
+	}
+	WriteProblem(w, r, errs.New(errs.NotFound, "not_served_here", "this process does not serve that address; its roles are others"))
 }
 
 // Rows lists the table in the order of Add.
