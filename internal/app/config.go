@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -16,6 +17,7 @@ import (
 
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
+	"panshi/internal/db/replica"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/vault"
@@ -57,6 +59,11 @@ type DBConfig struct {
 	URL       Secret `json:"url"`        // of a PostgreSQL server; empty: SQLite in the data directory
 	MaxConns  int    `json:"max_conns"`  // PostgreSQL: connections for online work; 0: the default
 	ReadConns int    `json:"read_conns"` // SQLite: online readers; 0: the default
+
+	// ReplicaURLs are servers that follow the one of URL; shelves, searches
+	// and reports are read from those that are at most ReplicaMaxLag behind.
+	ReplicaURLs   []Secret      `json:"replica_urls"`
+	ReplicaMaxLag time.Duration `json:"replica_max_lag"`
 }
 
 // Secret is a setting that no log and no error shows.
@@ -86,6 +93,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
+		DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag},
 	}
 }
 
@@ -150,7 +158,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "json", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "json", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
-			mapstructure.StringToSliceHookFunc(",")),
+			mapstructure.StringToWeakSliceHookFunc(",")),
 	}})
 	if err != nil {
 		return Config{}, errs.Wrap(err, errs.Invalid, "config", "configuration: "+oneLine(err))
@@ -213,12 +221,36 @@ func (c DBConfig) validate() error {
 	if c.MaxConns < 0 || c.MaxConns > 1000 {
 		faults = append(faults, errs.Field("db.max_conns", "out_of_range", "0 (the default) to 1000"))
 	}
+	faults = append(faults, c.validateReplicas())
 	if c.URL == "" {
 		return errors.Join(faults...)
 	}
 	if err := (postgres.Config{URL: string(c.URL)}).Validate(); err != nil {
 		faults = append(faults, errs.Field("db.url", "invalid_value",
 			"is not the address of a PostgreSQL database such as postgres://user:password@host:5432/name"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c DBConfig) validateReplicas() error {
+	var faults []error
+	if c.ReplicaMaxLag < 500*time.Millisecond || c.ReplicaMaxLag > time.Hour {
+		faults = append(faults, errs.Field("db.replica_max_lag", "out_of_range", "500ms to 1h"))
+	}
+	if len(c.ReplicaURLs) > 0 && c.URL == "" {
+		faults = append(faults, errs.Field("db.replica_urls", "invalid_value", "a replica follows the server of db.url, which is not set"))
+	}
+	known := map[string]bool{}
+	for i, u := range c.ReplicaURLs {
+		if at := postgres.Address(string(u)); known[at] {
+			faults = append(faults, errs.Field(fmt.Sprintf("db.replica_urls[%d]", i), "invalid_value", at+" is named twice"))
+		} else {
+			known[at] = true
+		}
+		if err := (postgres.Config{URL: string(u)}).Validate(); err != nil {
+			faults = append(faults, errs.Field(fmt.Sprintf("db.replica_urls[%d]", i), "invalid_value",
+				"is not the address of a PostgreSQL database such as postgres://user:password@host:5432/name"))
+		}
 	}
 	return errors.Join(faults...)
 }

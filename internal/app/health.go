@@ -58,12 +58,12 @@ func (s *Shop) answerReady(w http.ResponseWriter, r *http.Request) error {
 // metricsRoute serves what monitoring reads, on the staff's listener.
 func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	registry := prometheus.NewRegistry()
-	gauge := func(name, help string, read func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	inFlight := gauge{
+		name: "panshi_requests_in_flight", help: "Requests under way on all listeners.",
+		read: func() float64 { return float64(guarded()) },
 	}
-	gauge("panshi_requests_in_flight", "Requests under way on all listeners.", func() float64 { return float64(guarded()) })
-	for _, g := range s.db.gauges {
-		gauge(g.name, g.help, g.read)
+	for _, g := range append([]gauge{inFlight}, s.db.gauges...) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help, ConstLabels: g.labels}, g.read))
 	}
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})

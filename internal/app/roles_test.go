@@ -51,12 +51,18 @@ func TestRolesAndOtherSettings(t *testing.T) {
 		"shared simulator":   {[]string{server, "roles=order", "sandbox.url=http://127.0.0.1:1"}, ""},
 		"idle worker":        {[]string{server, "roles=order,worker", "worker=off"}, "contradicts"},
 		"all without worker": {[]string{"worker=off"}, ""},
+		"replicas":           {[]string{server, "db.replica_urls=postgres://shop@r1/shop,postgres://shop@r2/shop"}, ""},
+		"replica of SQLite":  {[]string{"db.replica_urls=postgres://shop@r1/shop"}, "db.url, which is not set"},
+		"replica no URL":     {[]string{server, "db.replica_urls=ftp://shop:hunter2@r1"}, "db.replica_urls[0]"},
+		"replica twice":      {[]string{server, "db.replica_urls=postgres://a@r1/shop,postgres://b@r1/shop"}, "named twice"},
+		"lag of nothing":     {[]string{server, "db.replica_max_lag=1ms"}, "replica_max_lag"},
 	} {
 		_, err := Load(Flags{Data: "x", Set: c.set})
 		if c.says == "" {
 			require.NoError(t, err, name)
 		} else {
 			require.ErrorContains(t, err, c.says, name)
+			require.NotContains(t, err.Error(), "hunter2", name)
 		}
 	}
 }

@@ -148,6 +148,7 @@ func (n *Node) Stop() {
 	if n.cmd == nil {
 		return
 	}
+	n.Wake() // one that hangs would not hear of its end
 	_ = n.cmd.Process.Signal(syscall.SIGQUIT)
 	<-n.stopped
 	n.cmd = nil
@@ -160,10 +161,11 @@ func (n *Node) Hang() { n.signalAll(syscall.SIGSTOP) }
 // Wake lets a hung server go on.
 func (n *Node) Wake() { n.signalAll(syscall.SIGCONT) }
 
-// signalAll reaches the server's processes: each is the leader of a group of
-// its own, in one session.
+// signalAll reaches the server's processes: each of them leads a session of its
+// own, so that only their parent tells that they belong together.
 func (n *Node) signalAll(sig syscall.Signal) {
-	out, err := exec.Command("ps", "-o", "pid=", "-s", strconv.Itoa(n.cmd.Process.Pid)).Output()
+	server := strconv.Itoa(n.cmd.Process.Pid)
+	out, err := exec.Command("ps", "-o", "pid=", "--pid", server, "--ppid", server).Output()
 	if err != nil {
 		n.t.Fatalf("dbtest: the server's processes: %v", err)
 	}
