@@ -50,6 +50,7 @@ func TestKillAProcess(t *testing.T) {
 // and pay: meanwhile they are told to come again, then the processes go on by
 // themselves, and nothing is lost or done twice.
 func TestKillTheDatabase(t *testing.T) {
+	t.Parallel()
 	platform := kit.NewPlatform(t)
 	server := dbtest.NewNode(t)
 	c := kit.NewCluster(t, server, platform, []string{"all", "all"})

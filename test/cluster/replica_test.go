@@ -17,6 +17,7 @@ import (
 // old for as long as is allowed, a buyer sees the own order as it is, and
 // nobody's request fails.
 func TestReadReplica(t *testing.T) {
+	t.Parallel()
 	platform := kit.NewPlatform(t)
 	server := dbtest.NewNode(t)
 	standby := server.Standby(t)
