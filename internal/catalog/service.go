@@ -18,8 +18,10 @@ type Service struct {
 // NewService returns a Service on d.
 func NewService(d db.DB) *Service { return &Service{db: d} }
 
-// List returns one page of a merchant's products. Buyers' pages may be a little
-// old (db.WithStale); staff sees what it has just changed.
+// List returns one page of a merchant's products. What buyers search for,
+// and further pages, may be a little old (db.WithStale). A first page may be
+// kept under the catalogue's version, which a replica may not have reached, and
+// staff sees what it has just changed: both read the primary.
 func (s *Service) List(ctx context.Context, merchantID id.ID, q ListQuery) (page Page, err error) {
 	if q.Limit < 1 || q.Limit > 100 {
 		return Page{}, errs.Field("limit", "out_of_range", "a page has 1 to 100 items")
@@ -27,7 +29,7 @@ func (s *Service) List(ctx context.Context, merchantID id.ID, q ListQuery) (page
 	if len(q.Text) > 200 {
 		return Page{}, errs.Field("q", "too_long", "a search text has at most 200 bytes")
 	}
-	if !q.IncludeOff {
+	if !q.IncludeOff && (q.Text != "" || q.Cursor != "") {
 		ctx = db.WithStale(ctx)
 	}
 	err = s.db.View(ctx, func(tx *db.Tx) (err error) {

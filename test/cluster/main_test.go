@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type crowd struct {
 	book     *kit.Book
 	sku      string
 	product  string
+	title    string // of the product
 	channel  string
 
 	lenient atomic.Bool // the database is down: 503 with Retry-After is an answer
@@ -48,7 +50,7 @@ func newCrowd(t *testing.T, c *kit.Cluster, p *kit.Platform) *crowd {
 	w.sku = w.client.DemoCard(t)
 	for _, product := range w.client.Products(t) {
 		if product.Kind == "card" && product.Available == 2000 {
-			w.product = product.ID
+			w.product, w.title = product.ID, product.Title
 		}
 	}
 	var err error
@@ -78,6 +80,7 @@ func (w *crowd) begin(ctx context.Context, n int) (stop func()) {
 // visit is one buyer: looks around, orders, pays, and looks at the order.
 func (w *crowd) visit(ctx context.Context, n int) {
 	w.ask(ctx, http.MethodGet, "/api/v1/products?limit=20", nil, nil, nil, 200)
+	w.ask(ctx, http.MethodGet, "/api/v1/products?q="+url.QueryEscape(w.title), nil, nil, nil, 200)
 	w.ask(ctx, http.MethodGet, "/api/v1/products/"+w.product, nil, nil, nil, 200)
 	var placed kit.Placed
 	body := map[string]any{"lines": []kit.Line{{SKU: w.sku, Quantity: 1}}, "contact": buyer(n)}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -13,7 +14,7 @@ import (
 	"panshi/test/kit"
 )
 
-// TestReadReplica lets a replica fall behind and then kills it: shelves may be
+// TestReadReplica lets a replica fall behind and then kills it: searches may be
 // old for as long as is allowed, a buyer sees the own order as it is, and
 // nobody's request fails.
 func TestReadReplica(t *testing.T) {
@@ -69,12 +70,16 @@ func standbyDo(t *testing.T, standby *dbtest.Node, statement string) {
 	require.NoError(t, standby.Exec("shop", statement))
 }
 
-// onShelf is how many the list of products says there are.
+// onShelf is how many a search for the product says there are.
 func onShelf(t *testing.T, w *crowd) int64 {
 	t.Helper()
-	all, err := w.client.ListProducts(t.Context())
+	_, _, raw, err := w.client.Raw(t.Context(), http.MethodGet, "/api/v1/products?limit=100&q="+url.QueryEscape(w.title), nil, nil)
 	require.NoError(t, err)
-	for _, p := range all {
+	var found struct {
+		Items []kit.Product `json:"items"`
+	}
+	require.NoError(t, json.Unmarshal(raw, &found))
+	for _, p := range found.Items {
 		if p.ID == w.product {
 			return p.Available
 		}
