@@ -10,6 +10,7 @@ needed=(
   fonts-noto-cjk=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
   gcc=/usr/bin/gcc
   libc6-dev=/usr/include/stdlib.h
+  nginx-light=/usr/sbin/nginx
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
   valgrind=/usr/bin/valgrind
 )
@@ -35,8 +36,9 @@ if [ "${#missing[@]}" -gt 0 ]; then
   export DEBIAN_FRONTEND=noninteractive
   apt-get -o DPkg::Lock::Timeout=300 update -qq
   apt-get -o DPkg::Lock::Timeout=300 install -y -qq --no-install-recommends "${missing[@]}" </dev/null
-  # Debian starts a server of its own when it installs PostgreSQL; the tests start theirs.
+  # Debian starts servers of its own when it installs PostgreSQL and Nginx; the tests start theirs.
   case " ${missing[*]} " in *" postgresql-15 "*) pg_ctlcluster 15 main stop >/dev/null 2>&1 || true ;; esac
+  case " ${missing[*]} " in *" nginx-light "*) service nginx stop >/dev/null 2>&1 || true ;; esac
 fi
 
 # npm ci starts from nothing each time, so it runs only when the lock file differs from what it last installed.

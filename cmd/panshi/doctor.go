@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"panshi/internal/adminsock"
@@ -102,8 +103,41 @@ func doctorRunning(s adminsock.Status) []finding {
 		return append(out, ok("shop", "opens; it is not running"))
 	}
 	out = append(out, ok("shop", "runs since %s as process %d at %s", s.Since.Format(time.RFC3339), s.PID, s.Shop))
+	out = append(out, doctorRoles(s.Roles)...)
+	out = append(out, doctorReplicas(s.Replicas)...)
 	if mine := app.Version(); s.Version != mine {
 		out = append(out, warn("version", "the running shop is %s, this program is %s: restart the shop", s.Version, mine))
+	}
+	return out
+}
+
+// doctorRoles tells what the running process leaves to others.
+func doctorRoles(roles []string) []finding {
+	var others []string
+	for _, r := range app.Roles() {
+		if !slices.Contains(roles, string(r)) {
+			others = append(others, string(r))
+		}
+	}
+	if slices.Contains(roles, "all") {
+		return nil
+	}
+	out := []finding{ok("roles", "this process is %s", strings.Join(roles, ", "))}
+	if len(others) > 0 {
+		out = append(out, warn("roles", "%s must run in other processes on the same database", strings.Join(others, ", ")))
+	}
+	return out
+}
+
+func doctorReplicas(replicas []adminsock.Replica) []finding {
+	var out []finding
+	for _, r := range replicas {
+		lag := r.Lag.Round(time.Millisecond)
+		if r.InUse {
+			out = append(out, ok("replica", "%s is read; at most %v behind", r.Address, lag))
+		} else {
+			out = append(out, warn("replica", "%s is not read: it is %v behind or does not follow db.url; the primary answers in its place", r.Address, lag))
+		}
 	}
 	return out
 }

@@ -13,7 +13,7 @@ import (
 type serveCmd struct {
 	HTTP    *string `name:"http" placeholder:"ADDR" help:"Address of the shop (default 127.0.0.1:8080)."`
 	Console *string `placeholder:"ADDR" help:"Address of the staff console (default 127.0.0.1:8081)."`
-	Roles   *string `placeholder:"all" help:"What this process does (default all; SQLite allows nothing else)."`
+	Roles   *string `placeholder:"all" help:"What this process does: all, or catalog,order,payment,account,console,worker,keeper (default all)."`
 	Sandbox *string `placeholder:"ADDR" help:"Also run the payment simulator here and sell through it. No money moves."`
 }
 
@@ -25,7 +25,18 @@ signal stops at once, and nothing is lost by that either. Logs are JSON lines on
   panshi serve --data ./try --sandbox 127.0.0.1:8090
   panshi serve --data /var/lib/panshi --set shop.public_url=https://shop.example --set web.tls=true \
       --set web.trusted_proxies=127.0.0.1      behind a TLS proxy on the same machine
-  panshi serve --set shop.order_ttl=10m --set sandbox.url=http://127.0.0.1:8090`
+  panshi serve --set shop.order_ttl=10m --set sandbox.url=http://127.0.0.1:8090
+  panshi serve --data /var/lib/panshi-1 --roles catalog,order --set db.url=postgres://...
+
+On PostgreSQL several processes may share one shop, each with a data directory of its own and the same keys
+(vault.key_file, vault.dir). Roles choose what a process answers and does by itself; every role must run somewhere:
+  catalog   shelves, products, pictures, /openapi.json    payment   starting payments, callbacks (/notify/)
+  order     placing, showing and revealing orders         account   finding an order again
+  console   the staff's pages and API                     worker    jobs; lost callbacks, expiry, refunds
+  keeper    what is kept and thrown away
+What a process does not serve it answers with 421; /healthz and /readyz (which tells the roles) it always serves, and
+/metrics at the console's address. SQLite is one process's alone and allows nothing but all. deploy/nginx/panshi.conf
+sends each path to its role.`
 }
 
 // Run serves until ctx ends.
@@ -64,6 +75,9 @@ Panshi is ready. 磐石已就绪。
   Console  后台  %s
                  first time 首次进入: panshi setup-link --data %s
 `, a.Shop, a.Console, data)
+	if a.Roles != "all" {
+		fmt.Fprintf(w, "  Roles    角色  %s\n", a.Roles)
+	}
 	if a.Sandbox != "" {
 		fmt.Fprintf(w, `  Payments 支付  %s
                  a simulator, no money moves 模拟支付，不动真钱

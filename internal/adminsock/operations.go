@@ -51,6 +51,10 @@ type Status struct {
 	Version string `json:"version"` // of the program
 	Engine  string `json:"engine"`  // such as "SQLite 3.51.3"
 	PID     int    `json:"pid"`
+	// Roles are those of the process: "all", or their names.
+	Roles []string `json:"roles"`
+	// Replicas are the read replicas, none on SQLite.
+	Replicas []Replica `json:"replicas,omitempty"`
 	// Since is when it began to serve, zero in a shop that does not.
 	Since time.Time `json:"since,omitzero"`
 	// Shop, Console and Sandbox are URLs, "" where nothing listens.
@@ -64,6 +68,13 @@ type Status struct {
 	ByQuery    int64 `json:"by_query"`
 	// Holds counts payments that wait for a person.
 	Holds int64 `json:"holds"`
+}
+
+// Replica is a read replica as the process sees it.
+type Replica struct {
+	Address string        `json:"address"`
+	Lag     time.Duration `json:"lag_ns"` // at most so far behind
+	InUse   bool          `json:"in_use"`
 }
 
 // Errors of this package.

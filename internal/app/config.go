@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/knadh/koanf/parsers/yaml"
@@ -18,6 +19,7 @@ import (
 	"panshi/internal/cache"
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
+	"panshi/internal/db/replica"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/vault"
@@ -30,7 +32,7 @@ type Config struct {
 	Data    string          `json:"data"`    // the data directory
 	HTTP    string          `json:"http"`    // address of the public listener
 	Console string          `json:"console"` // address of the staff's listener
-	Roles   string          `json:"roles"`
+	Roles   string          `json:"roles"`   // "all", or roles joined by commas
 	Shop    checkout.Config `json:"shop"`
 	Archive archive.Config  `json:"archive"`
 	Web     web.Config      `json:"web"`
@@ -61,6 +63,11 @@ type DBConfig struct {
 	URL       Secret `json:"url"`        // of a PostgreSQL server; empty: SQLite in the data directory
 	MaxConns  int    `json:"max_conns"`  // PostgreSQL: connections for online work; 0: the default
 	ReadConns int    `json:"read_conns"` // SQLite: online readers; 0: the default
+
+	// ReplicaURLs are servers that follow the one of URL; shelves, searches
+	// and reports are read from those that are at most ReplicaMaxLag behind.
+	ReplicaURLs   []Secret      `json:"replica_urls"`
+	ReplicaMaxLag time.Duration `json:"replica_max_lag"`
 }
 
 // Secret is a setting that no log and no error shows.
@@ -88,9 +95,9 @@ type Flags struct {
 // Defaults are the values of a shop that is told nothing.
 func Defaults() Config {
 	return Config{
-		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: "all", Worker: "on",
+		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(),
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag},
 	}
 }
 
@@ -155,7 +162,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "json", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "json", ErrorUnused: true, WeaklyTypedInput: true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
-			mapstructure.StringToSliceHookFunc(",")),
+			mapstructure.StringToWeakSliceHookFunc(",")),
 	}})
 	if err != nil {
 		return Config{}, errs.Wrap(err, errs.Invalid, "config", "configuration: "+oneLine(err))
@@ -197,10 +204,7 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errs.Field("data", "required", "the data directory is needed"))
 	}
-	if c.Roles != "all" {
-		faults = append(faults, errs.Field("roles", "invalid_value", "on SQLite one process has all roles: use --roles all"))
-	}
-	faults = append(faults, c.DB.validate())
+	faults = append(faults, c.validateRoles(), c.DB.validate())
 	if c.Worker != "on" && c.Worker != "off" {
 		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
 	}
@@ -222,12 +226,36 @@ func (c DBConfig) validate() error {
 	if c.MaxConns < 0 || c.MaxConns > 1000 {
 		faults = append(faults, errs.Field("db.max_conns", "out_of_range", "0 (the default) to 1000"))
 	}
+	faults = append(faults, c.validateReplicas())
 	if c.URL == "" {
 		return errors.Join(faults...)
 	}
 	if err := (postgres.Config{URL: string(c.URL)}).Validate(); err != nil {
 		faults = append(faults, errs.Field("db.url", "invalid_value",
 			"is not the address of a PostgreSQL database such as postgres://user:password@host:5432/name"))
+	}
+	return errors.Join(faults...)
+}
+
+func (c DBConfig) validateReplicas() error {
+	var faults []error
+	if c.ReplicaMaxLag < 500*time.Millisecond || c.ReplicaMaxLag > time.Hour {
+		faults = append(faults, errs.Field("db.replica_max_lag", "out_of_range", "500ms to 1h"))
+	}
+	if len(c.ReplicaURLs) > 0 && c.URL == "" {
+		faults = append(faults, errs.Field("db.replica_urls", "invalid_value", "a replica follows the server of db.url, which is not set"))
+	}
+	known := map[string]bool{}
+	for i, u := range c.ReplicaURLs {
+		if at := postgres.Address(string(u)); known[at] {
+			faults = append(faults, errs.Field(fmt.Sprintf("db.replica_urls[%d]", i), "invalid_value", at+" is named twice"))
+		} else {
+			known[at] = true
+		}
+		if err := (postgres.Config{URL: string(u)}).Validate(); err != nil {
+			faults = append(faults, errs.Field(fmt.Sprintf("db.replica_urls[%d]", i), "invalid_value",
+				"is not the address of a PostgreSQL database such as postgres://user:password@host:5432/name"))
+		}
 	}
 	return errors.Join(faults...)
 }

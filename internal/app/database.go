@@ -8,6 +8,7 @@ import (
 	"panshi/internal/cache"
 	"panshi/internal/db"
 	"panshi/internal/db/postgres"
+	"panshi/internal/db/replica"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -20,12 +21,15 @@ type database struct {
 	close  func() error
 	name   string  // "SQLite", "PostgreSQL"
 	gauges []gauge // for metrics
+
+	replicas func() []replica.State // nil without read replicas
 }
 
 // gauge is a number that monitoring may read at any time.
 type gauge struct {
 	name, help string
 	read       func() float64
+	labels     map[string]string
 }
 
 // openDatabase opens the engine that cfg names: PostgreSQL if db.url is set,
@@ -39,9 +43,9 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 		return nil, err
 	}
 	return &database{Database: d, close: d.Close, name: "SQLite", gauges: []gauge{
-		{"panshi_db_queue", "Transactions that wait for the writer.", func() float64 { return float64(d.Stats().Queue) }},
-		{"panshi_db_batches_total", "Commits since the start.", func() float64 { return float64(d.Stats().Batches) }},
-		{"panshi_db_closures_total", "Transactions run since the start.", func() float64 { return float64(d.Stats().Closures) }},
+		{name: "panshi_db_queue", help: "Transactions that wait for the writer.", read: func() float64 { return float64(d.Stats().Queue) }},
+		{name: "panshi_db_batches_total", help: "Commits since the start.", read: func() float64 { return float64(d.Stats().Batches) }},
+		{name: "panshi_db_closures_total", help: "Transactions run since the start.", read: func() float64 { return float64(d.Stats().Closures) }},
 	}}, nil
 }
 
@@ -50,12 +54,18 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	return &database{Database: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
-		{"panshi_db_connections", "Connections to the database server.", func() float64 { return float64(d.Stats().Conns) }},
-		{"panshi_db_connections_busy", "Connections at work.", func() float64 { return float64(d.Stats().Busy) }},
-		{"panshi_db_commits_total", "Transactions committed since the start.", func() float64 { return float64(d.Stats().Commits) }},
-		{"panshi_db_retries_total", "Transactions run again since the start.", func() float64 { return float64(d.Stats().Retries) }},
-	}}, nil
+	opened := &database{Database: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
+		{name: "panshi_db_connections", help: "Connections to the database server.", read: func() float64 { return float64(d.Stats().Conns) }},
+		{name: "panshi_db_connections_busy", help: "Connections at work.", read: func() float64 { return float64(d.Stats().Busy) }},
+		{name: "panshi_db_commits_total", help: "Transactions committed since the start.", read: func() float64 { return float64(d.Stats().Commits) }},
+		{name: "panshi_db_retries_total", help: "Transactions run again since the start.", read: func() float64 { return float64(d.Stats().Retries) }},
+	}}
+	if len(cfg.DB.ReplicaURLs) > 0 {
+		if err := opened.follow(cfg, log); err != nil { //nolint:contextcheck // it connects when it is used
+			return nil, errors.Join(unreachable(err), opened.close())
+		}
+	}
+	return opened, nil
 }
 
 // unreachable gives an error of the server a code, if the engine gave none.

@@ -33,7 +33,10 @@ func (s *Shop) handlers() (public, console http.Handler, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return e.stack.Wrap(shopMux), e.stack.Wrap(consoleMux), nil
+	if shopMux, err = s.cfg.narrowPublic(shopMux); err != nil {
+		return nil, nil, err
+	}
+	return e.stack.Wrap(shopMux), e.stack.Wrap(s.cfg.narrowConsole(consoleMux)), nil
 }
 
 // publicMux is what buyers and payment platforms reach.
@@ -52,7 +55,7 @@ func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	}
 	err = errors.Join(
 		mux.Add(shop.Audience(), shop.Routes()...),
-		mux.Add(web.Audience{Name: "health", Headers: web.APIHeaders()}, s.healthRoutes()...),
+		mux.Add(web.Audience{Name: healthAudience, Headers: web.APIHeaders()}, s.healthRoutes()...),
 		mux.Add(web.Audience{Name: "media", Headers: web.APIHeaders()}, mediaRoute()),
 		paynotify.Add(mux, s.accounts, s.checkout, s.log),
 	)
@@ -87,7 +90,8 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = errors.Join(mux.Add(audience, s.healthRoutes()...), mux.Add(audience, s.metricsRoute(e.guard.InFlight)))
+	health := web.Audience{Name: healthAudience, Headers: web.APIHeaders()}
+	err = errors.Join(mux.Add(health, s.healthRoutes()...), mux.Add(health, s.metricsRoute(e.guard.InFlight)))
 	if err != nil {
 		return nil, err
 	}

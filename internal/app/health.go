@@ -2,7 +2,10 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,8 +17,12 @@ import (
 	"panshi/internal/web"
 )
 
+// healthAudience is whoever watches the process; its routes are on both
+// listeners, whatever roles the process has.
+const healthAudience = "health"
+
 // healthRoutes tell whoever watches the process that it lives (healthz) and
-// that it can sell (readyz: the database answers).
+// that it can do its part (readyz: the database answers; it tells the roles).
 func (s *Shop) healthRoutes() []web.Route {
 	return []web.Route{
 		{
@@ -44,23 +51,31 @@ func (s *Shop) answerReady(w http.ResponseWriter, r *http.Request) error {
 	}); err != nil {
 		return err
 	}
-	return answerOK(w, r)
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, err := fmt.Fprintf(w, "ok\nroles %s\n", strings.Join(s.cfg.told(), ","))
+	return err
+}
+
+// readyGauges tell how the pages and lists kept in memory fare.
+func (s *Shop) readyGauges() []gauge {
+	return []gauge{
+		{name: "panshi_ready_hits_total", help: "Pages and lists answered from memory since the start.", read: func() float64 { return float64(s.ready.Stats().Hits) }},
+		{name: "panshi_ready_loads_total", help: "Pages and lists made since the start.", read: func() float64 { return float64(s.ready.Stats().Loads) }},
+		{name: "panshi_ready_failed_total", help: "Of them, those that could not be made.", read: func() float64 { return float64(s.ready.Stats().Failed) }},
+		{name: "panshi_ready_bytes", help: "Pages and lists in memory.", read: func() float64 { return float64(s.ready.Stats().Bytes) }},
+	}
 }
 
 // metricsRoute serves what monitoring reads, on the staff's listener.
 func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	registry := prometheus.NewRegistry()
-	gauge := func(name, help string, read func() float64) {
-		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, read))
+	inFlight := gauge{
+		name: "panshi_requests_in_flight", help: "Requests under way on all listeners.",
+		read: func() float64 { return float64(guarded()) },
 	}
-	gauge("panshi_requests_in_flight", "Requests under way on all listeners.", func() float64 { return float64(guarded()) })
-	for _, g := range s.db.gauges {
-		gauge(g.name, g.help, g.read)
+	for _, g := range slices.Concat([]gauge{inFlight}, s.db.gauges, s.readyGauges()) {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help, ConstLabels: g.labels}, g.read))
 	}
-	gauge("panshi_ready_hits_total", "Pages and lists answered from memory since the start.", func() float64 { return float64(s.ready.Stats().Hits) })
-	gauge("panshi_ready_loads_total", "Pages and lists made since the start.", func() float64 { return float64(s.ready.Stats().Loads) })
-	gauge("panshi_ready_failed_total", "Of them, those that could not be made.", func() float64 { return float64(s.ready.Stats().Failed) })
-	gauge("panshi_ready_bytes", "Pages and lists in memory.", func() float64 { return float64(s.ready.Stats().Bytes) })
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return web.Route{

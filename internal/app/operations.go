@@ -80,7 +80,7 @@ func (s *Shop) SetupLink(ctx context.Context, merchantSlug string) (string, erro
 
 // Status tells what only an open shop knows.
 func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
-	status := adminsock.Status{Version: Version(), PID: os.Getpid()}
+	status := adminsock.Status{Version: Version(), PID: os.Getpid(), Roles: s.cfg.told(), Replicas: s.db.toldReplicas()}
 	if since := s.since.Load(); since != nil {
 		status.Since = *since
 		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, urlOf(s.cfg.Console), s.sandbox.url

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"panshi/internal/adminsock"
@@ -23,6 +24,8 @@ type Addresses struct {
 	Shop    string `json:"shop"`
 	Console string `json:"console"`
 	Sandbox string `json:"sandbox,omitempty"` // "" in a real shop
+
+	Roles string `json:"roles"` // of this process: "all", or their names joined by commas
 }
 
 // Serve runs the shop in cfg.Data until ctx ends. ready is called once, when
@@ -58,16 +61,16 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	if err != nil {
 		return err
 	}
+	runner, err := s.newRunner()
+	if err != nil {
+		return err
+	}
 	behind, stopBehind := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopBehind()
 	var back sync.WaitGroup
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	if s.cfg.Worker == "on" {
-		sweeps := slices.Concat(s.checkout.Sweeps(), s.archive.Sweeps())
-		runner := jobs.NewRunner(s.db, s.cfg.holder(), s.checkout.Handlers(), sweeps, clock.System{}, s.log)
-		back.Go(func() { runner.Run(behind) })
-	}
+	back.Go(func() { runner.Run(behind) })
 	back.Go(func() { s.versions.Run(behind) })
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, s, s, s.log); err != nil && behind.Err() == nil {
@@ -86,7 +89,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	now := clock.System{}.Now()
 	s.since.Store(&now)
 	s.serving.Store(true)
-	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: urlOf(l.console.Addr().String()), Sandbox: s.sandbox.url})
+	ready(Addresses{Shop: s.cfg.Shop.PublicURL, Console: urlOf(l.console.Addr().String()), Sandbox: s.sandbox.url, Roles: strings.Join(s.cfg.told(), ",")})
 	listening.Wait()
 	stopBehind()
 	back.Wait()
@@ -94,6 +97,15 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		return cause
 	}
 	return nil
+}
+
+// newRunner makes what does the jobs and sweeps of this process's roles.
+func (s *Shop) newRunner() (*jobs.Runner, error) {
+	handlers, sweeps, err := s.cfg.work(s.checkout.Handlers(), slices.Concat(s.checkout.Sweeps(), s.archive.Sweeps()))
+	if err != nil {
+		return nil, err
+	}
+	return jobs.NewRunner(s.db, s.cfg.holder(), handlers, sweeps, clock.System{}, s.log), nil
 }
 
 // listeners are the addresses that the shop took before it opened anything,

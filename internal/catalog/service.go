@@ -18,13 +18,19 @@ type Service struct {
 // NewService returns a Service on d.
 func NewService(d db.DB) *Service { return &Service{db: d} }
 
-// List returns one page of a merchant's products.
+// List returns one page of a merchant's products. What buyers search for,
+// and further pages, may be a little old (db.WithStale). A first page may be
+// kept under the catalogue's version, which a replica may not have reached, and
+// staff sees what it has just changed: both read the primary.
 func (s *Service) List(ctx context.Context, merchantID id.ID, q ListQuery) (page Page, err error) {
 	if q.Limit < 1 || q.Limit > 100 {
 		return Page{}, errs.Field("limit", "out_of_range", "a page has 1 to 100 items")
 	}
 	if len(q.Text) > 200 {
 		return Page{}, errs.Field("q", "too_long", "a search text has at most 200 bytes")
+	}
+	if !q.IncludeOff && (q.Text != "" || q.Cursor != "") {
+		ctx = db.WithStale(ctx)
 	}
 	err = s.db.View(ctx, func(tx *db.Tx) (err error) {
 		page, err = ListTx(tx, merchantID, q)

@@ -28,6 +28,9 @@ func Acquire(ctx context.Context, d DB, name, holder string, ttl time.Duration) 
 	lease := Lease{Name: name, Holder: holder}
 	err := d.Update(ctx, func(tx *Tx) error {
 		lease.Until = tx.Now().Add(ttl)
+		if err := refusedTx(tx, name, holder); err != nil {
+			return err
+		}
 		err := tx.Get([]any{&lease.Fence}, `
 			INSERT INTO leases (name, holder, fence, until_ms) VALUES ($1, $2, 1, $3)
 			ON CONFLICT (name) DO UPDATE
@@ -44,6 +47,18 @@ func Acquire(ctx context.Context, d DB, name, holder string, ttl time.Duration) 
 		return Lease{}, err
 	}
 	return lease, nil
+}
+
+// refusedTx is ErrLeaseTaken if it is plain that Acquire would fail: those who
+// wait for a lease ask every second, and a refused INSERT would write.
+func refusedTx(tx *Tx, name, holder string) error {
+	var taken int64
+	err := tx.Get([]any{&taken}, `SELECT COUNT(*) FROM leases WHERE name = $1 AND until_ms > $2 AND holder <> $3`,
+		name, Millis(tx.Now()), holder)
+	if err == nil && taken > 0 {
+		return ErrLeaseTaken
+	}
+	return err
 }
 
 // Renew returns the lease with ttl from now. It is ErrLeaseTaken if somebody

@@ -4,7 +4,7 @@
 // calls their handlers, which must be repeatable, because a crash between the
 // effect and its acknowledgement runs them again.
 //
-//	queued ──▶ claimed (run_at moved by the visibility time) ──▶ deleted
+//	queued ──▶ claimed (run_at moved, and again while it runs) ──▶ deleted
 //	   ▲            │ failure: back-off           │ too many failures
 //	   └────────────┘                             └──▶ dead, kept for a person
 //

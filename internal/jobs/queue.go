@@ -18,11 +18,8 @@ type Job struct {
 	Attempts   int
 }
 
-// Limits of the queue.
-const (
-	visibility  = time.Minute // a claimed job that never reports back runs again after this
-	maxAttempts = 12
-)
+// maxAttempts is how often a job is tried before a person must look.
+const maxAttempts = 12
 
 // EnqueueTx queues a job in the caller's transaction, due now. A job of the
 // same kind and subject that is queued already stays as it is.
@@ -33,8 +30,8 @@ func EnqueueTx(tx *db.Tx, merchantID id.ID, kind string, subject id.ID) error {
 	return err
 }
 
-// claimTx takes due jobs: it moves their due time by the visibility time, so
-// that nobody else takes them meanwhile.
+// claimTx takes due jobs: it moves their due time, so that nobody else takes
+// them for a while. Who works for longer must keep them (keepTx).
 func claimTx(tx *db.Tx, limit int) ([]Job, error) {
 	due, err := db.Collect(tx, func(rows db.Rows) (Job, error) {
 		var j Job
@@ -48,7 +45,7 @@ func claimTx(tx *db.Tx, limit int) ([]Job, error) {
 	claimed := due[:0]
 	for _, j := range due {
 		got, err := tx.Exec(`UPDATE jobs SET run_at = $1, attempts = attempts + 1
-			WHERE id = $2 AND attempts = $3 AND dead = 0`, db.Millis(tx.Now().Add(visibility)), j.ID, j.Attempts)
+			WHERE id = $2 AND attempts = $3 AND dead = 0`, db.Millis(tx.Now().Add(holdOn(tx.Engine()))), j.ID, j.Attempts)
 		if err != nil {
 			return nil, err
 		}
@@ -58,6 +55,17 @@ func claimTx(tx *db.Tx, limit int) ([]Job, error) {
 		}
 	}
 	return claimed, nil
+}
+
+// keepTx keeps a claimed job for longer. ErrLeaseTaken says that somebody else
+// has it by now.
+func keepTx(tx *db.Tx, j Job) error {
+	n, err := tx.Exec(`UPDATE jobs SET run_at = $1 WHERE id = $2 AND attempts = $3 AND dead = 0`,
+		db.Millis(tx.Now().Add(holdOn(tx.Engine()))), j.ID, j.Attempts)
+	if err == nil && n == 0 {
+		return db.ErrLeaseTaken
+	}
+	return err
 }
 
 // doneTx removes a job whose effect is done.

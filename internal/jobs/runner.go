@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"panshi/internal/clock"
@@ -29,12 +30,14 @@ type Sweep struct {
 const (
 	pollEvery  = time.Second
 	batchLimit = 32
-	leaseTime  = 30 * time.Second
-	handleTime = visibility * 3 / 4 // a handler ends before its job is anybody else's
+	sweepTime  = 30 * time.Second // for one run of a sweep
+	handleTime = 45 * time.Second // for one job
 )
 
 // Runner runs jobs and sweeps until its context ends. On a database that
-// several nodes share, each sweep runs on the node that holds its lease.
+// several nodes share, each sweep runs on the node that holds its lease, and
+// each job on the node that claimed it. Without handlers it leaves the jobs to
+// others.
 type Runner struct {
 	db       db.DB
 	holder   string
@@ -42,6 +45,7 @@ type Runner struct {
 	sweeps   []Sweep
 	clock    clock.Clock
 	log      *slog.Logger
+	held     atomic.Int64 // what hold found, in nanoseconds; 0 until then
 }
 
 // NewRunner returns a Runner; holder names this process among the nodes.
@@ -55,7 +59,9 @@ func NewRunner(d db.DB, holder string, handlers map[string]Handler, sweeps []Swe
 // stopped.
 func (r *Runner) Run(ctx context.Context) {
 	var wg sync.WaitGroup
-	wg.Go(func() { r.loop(ctx, pollEvery, "jobs", r.runBatch) })
+	if len(r.handlers) > 0 {
+		wg.Go(func() { r.loop(ctx, pollEvery, "jobs", r.runBatch) })
+	}
 	for _, s := range r.sweeps {
 		wg.Go(func() { r.sweep(ctx, s) })
 	}
@@ -107,21 +113,33 @@ func (r *Runner) sweep(ctx context.Context, s Sweep) {
 		_ = held.Release(release, r.db) // it ends by itself soon
 	}()
 	var renewed time.Time
-	r.loop(ctx, s.Every, s.Name, func(ctx context.Context) (bool, error) {
-		if r.clock.Now().Sub(renewed) > leaseTime/3 {
-			lease, err := db.Acquire(ctx, r.db, "sweep/"+s.Name, r.holder, leaseTime)
-			if err != nil {
+	r.loop(ctx, s.Every, s.Name, func(ctx context.Context) (more bool, err error) {
+		hold, err := r.hold(ctx)
+		if err != nil {
+			return false, err
+		}
+		if asked := r.clock.Now(); asked.Sub(renewed) > renewAfter(hold) {
+			if held, err = db.Acquire(ctx, r.db, "sweep/"+s.Name, r.holder, hold); err != nil {
 				return false, err
 			}
-			held, renewed = lease, r.clock.Now()
+			renewed = asked
 		}
 		if err := ctx.Err(); err != nil {
 			return false, err
 		}
 		// A run ends with the lease, or another node would do the same beside it.
-		ctx, cancel := context.WithTimeout(ctx, leaseTime-r.clock.Now().Sub(renewed))
-		defer cancel()
-		return s.Run(ctx)
+		t := tenure{until: renewed.Add(hold), hold: hold, limit: sweepTime, renew: func(ctx context.Context) error {
+			renewal, err := held.Renew(ctx, r.db, hold)
+			if err == nil {
+				held = renewal
+			}
+			return err
+		}}
+		renewed, err = r.during(ctx, t, func(ctx context.Context) (err error) {
+			more, err = s.Run(ctx)
+			return err
+		})
+		return more, err
 	})
 }
 
@@ -139,6 +157,7 @@ func (r *Runner) runBatch(ctx context.Context) (more bool, err error) {
 	if err != nil || !due {
 		return false, err
 	}
+	asked := r.clock.Now()
 	err = r.db.Update(ctx, func(tx *db.Tx) (err error) {
 		claimed, err = claimTx(tx, batchLimit)
 		return err
@@ -149,20 +168,19 @@ func (r *Runner) runBatch(ctx context.Context) (more bool, err error) {
 	fault.Point("jobs.claimed")
 	var wg sync.WaitGroup
 	for _, j := range claimed {
-		wg.Go(func() { r.run(ctx, j) })
+		wg.Go(func() { r.run(ctx, j, asked) })
 	}
 	wg.Wait()
 	return len(claimed) == batchLimit, nil
 }
 
-func (r *Runner) run(ctx context.Context, j Job) {
+// run does a job that was claimed just after asked.
+func (r *Runner) run(ctx context.Context, j Job, asked time.Time) {
 	handler, ok := r.handlers[j.Kind]
 	err := errs.New(errs.Internal, "job_kind_unknown", "no handler for this kind of job")
 	var result error = err
 	if ok {
-		limited, cancel := context.WithTimeout(ctx, handleTime)
-		defer cancel()
-		result = Guard(func() error { return handler(limited, j) })
+		result = r.handle(ctx, j, handler, asked)
 	}
 	if ctx.Err() != nil {
 		return // claimed jobs come back after the visibility time

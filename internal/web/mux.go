@@ -22,6 +22,7 @@ type Mux struct {
 	fallback Audience
 	headers  []headerLine // of fallback
 	routes   []Row
+	entries  []*entry // of routes, in the same order
 }
 
 // Row is what the table knows of a route, for tests and the inventory of
@@ -68,9 +69,46 @@ func (m *Mux) Add(audience Audience, routes ...Route) error {
 			route.Headers = audience.Headers
 		}
 		m.routes = append(m.routes, Row{Audience: audience.Name, Route: route})
-		m.mux.Handle(route.Method+" "+route.Pattern, &entry{mux: m, audience: audience, route: route, headers: route.Headers.lines()})
+		e := &entry{mux: m, audience: audience, route: route, headers: route.Headers.lines()}
+		m.entries = append(m.entries, e)
+		m.mux.Handle(route.Method+" "+route.Pattern, e)
 	}
 	return nil
+}
+
+// Narrow returns the same table for a process that serves a part of it: a row
+// that serves refuses keeps its place and answers 421 not_served_here, which
+// tells a proxy's operator that the request went to the wrong process, where
+// "not found" would tell a buyer that the goods are gone.
+func (m *Mux) Narrow(serves func(Row) bool) *Mux {
+	narrow := *m
+	narrow.mux = http.NewServeMux()
+	for i, e := range m.entries {
+		if serves(m.routes[i]) {
+			narrow.mux.Handle(e.route.Method+" "+e.route.Pattern, e)
+			continue
+		}
+		narrow.mux.HandleFunc(e.route.Method+" "+e.route.Pattern, m.misdirected)
+	}
+	return &narrow
+}
+
+func (m *Mux) misdirected(w http.ResponseWriter, r *http.Request) {
+	claim(w)
+	setLines(w.Header(), APIHeaders().lines())
+	if err := allow(m.limiter, LimitRead, r); err != nil {
+		WriteProblem(w, r, err)
+		return
+	}
+	WriteProblem(w, r, errs.New(errs.NotFound, "not_served_here", "this process does not serve that address; its roles are others"))
+}
+
+// claim notes that a row has the request: from here on what is written goes
+// out.
+func claim(w http.ResponseWriter) {
+	if rec, ok := w.(*recorder); ok {
+		rec.unclaimed = false
+	}
 }
 
 // Rows lists the table in the order of Add.
@@ -122,9 +160,7 @@ type entry struct {
 }
 
 func (e *entry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if rec, ok := w.(*recorder); ok {
-		rec.unclaimed = false
-	}
+	claim(w)
 	if s := stateOf(r.Context()); s != nil {
 		s.route = e.route.Pattern
 	}

@@ -44,6 +44,8 @@ func StatusOf(err error) int {
 			return http.StatusMethodNotAllowed
 		case "unsupported_media_type":
 			return http.StatusUnsupportedMediaType
+		case "not_served_here":
+			return http.StatusMisdirectedRequest
 		}
 	}
 	switch errs.KindOf(err) {

@@ -58,11 +58,11 @@ func At(address string) *Server { return &Server{at: address} }
 // however that ends. Without installed binaries it fails and says what to
 // install.
 func Start(parent, settings string) (*Server, error) {
-	bin, err := serverBinaries()
+	bin, err := Binaries()
 	if err != nil {
 		return nil, err
 	}
-	who, err := serverAccount()
+	who, err := Account()
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +109,24 @@ func (c *Server) PID() (int, error) {
 	return strconv.Atoi(strings.TrimSpace(line))
 }
 
+// InitArgs are what initdb is told to make a server's data in a folder.
+func InitArgs(data string) []string {
+	return []string{
+		"-D", data, "-U", "panshi", "-A", "trust", "-E", "UTF8", "--locale=C", "--wal-segsize=4", "--no-sync", "--no-instructions",
+	}
+}
+
+// Settings are the lines of postgresql.conf of a server whose socket lies in a
+// folder, more lines after them.
+func Settings(socket, more string) string { return fmt.Sprintf(settings, socket) + more + "\n" }
+
 func (c *Server) start(bin string, who *syscall.Credential, more string) error {
 	if who != nil {
 		if err := os.Chown(c.dir, int(who.Uid), int(who.Gid)); err != nil {
 			return err
 		}
 	}
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", filepath.Join(c.dir, "data"), "-U", "panshi",
-		"-A", "trust", "-E", "UTF8", "--locale=C", "--wal-segsize=4", "--no-sync", "--no-instructions")
+	initdb := exec.Command(filepath.Join(bin, "initdb"), InitArgs(filepath.Join(c.dir, "data"))...)
 	initdb.Dir = c.dir
 	initdb.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 	if out, err := initdb.CombinedOutput(); err != nil {
@@ -126,7 +136,7 @@ func (c *Server) start(bin string, who *syscall.Credential, more string) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(config, settings+"%s\n", c.dir, more)
+	_, err = config.WriteString(Settings(c.dir, more))
 	if err := errors.Join(err, config.Close()); err != nil {
 		return err
 	}
@@ -209,8 +219,8 @@ func (c *Server) URL(database string) string {
 	return fmt.Sprintf("host=%s user=panshi dbname=%s sslmode=disable", c.dir, database)
 }
 
-// serverBinaries finds the folder of the newest server.
-func serverBinaries() (string, error) {
+// Binaries finds the folder of the newest server.
+func Binaries() (string, error) {
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/postgres") // the pattern is right
 	slices.SortFunc(found, func(a, b string) int { return majorOf(b) - majorOf(a) })
 	for _, name := range found {
@@ -231,9 +241,9 @@ func majorOf(path string) int {
 	return n
 }
 
-// serverAccount is who the server runs as; nil is this process's own. The
+// Account is who the server runs as; nil is this process's own. The
 // server refuses to run as root.
-func serverAccount() (*syscall.Credential, error) {
+func Account() (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil //nolint:nilnil // nil is the account that runs this process
 	}

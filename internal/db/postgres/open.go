@@ -60,6 +60,11 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 		long.Close()
 		return nil, err
 	}
+	return newDB(cfg, online, long)
+}
+
+// newDB puts a database together; if it cannot, the pools are closed.
+func newDB(cfg Config, online, long *pool) (*DB, error) {
 	wire, err := newWire(cfg, online)
 	if err != nil {
 		online.Close()
