@@ -17,6 +17,12 @@
 // about is written before (so that a sweep finds it after a crash), what they
 // said is written after. Every step can be repeated.
 //
+// On PostgreSQL orders and reports that wait are taken together: placeTx and
+// settleTx run a batch by statements on sets of rows, and leave what is not
+// ordinary to the path of single requests (batch.go). On SQLite, which commits
+// many closures at once itself, each request is a closure. Locks are taken in
+// one order: contact, order, payment, cards, and the counters of stock last.
+//
 // Money in a case of the hold desk is moved by that case only. What an order
 // gives back is what it took when it was placed, whatever staff changed since.
 //
