@@ -81,7 +81,9 @@ func (r *run) size(ctx context.Context, size int64) error {
 			return err
 		}
 	}
-	r.figure(Figure{"data", size, mb(diskSize(s.data())), "MB", "database files at the end (SQLite)"})
+	if n := diskSize(s.data()); n > 0 {
+		r.figure(Figure{"data", size, mb(n), "MB", "database files at the end"})
+	}
 	return errors.Join(r.store.drop(s.name), r.store.drop(r.refName()))
 }
 
