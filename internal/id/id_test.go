@@ -68,7 +68,7 @@ func TestRoundTrips(t *testing.T) {
 
 func TestNumbers(t *testing.T) {
 	day := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	shape := regexp.MustCompile(`^P20260301[0-9A-HJKMNP-TV-Z]{16}$`)
+	shape := regexp.MustCompile(`^P20260301G000[0-9A-HJKMNP-TV-Z]{12}$`)
 	seen := map[string]bool{}
 	for range 2000 {
 		n := id.Number("P", day)

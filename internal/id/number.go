@@ -9,21 +9,35 @@ import (
 // being read aloud.
 const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// numberRandom is the count of random characters in a number: 16 x 5 = 80
-// bits, so that guessing is hopeless and a collision needs 10^12 orders a day.
-const numberRandom = 16
+// A number's characters after the day: numberTime tell the time of day in
+// steps of 82 ms, so that numbers made together lie together in an index;
+// numberRandom are 12 x 5 = 60 bits, so that guessing is hopeless and a
+// collision needs 10^9 orders in one step.
+const (
+	numberTime   = 4
+	numberRandom = 12
+)
 
 // Number returns a public number: the prefix, the day of now as YYYYMMDD in
-// now's location, and 16 random characters. With a prefix of at most one
-// letter it is 25 characters of [0-9A-Z] and so fits a payment platform's
-// out_trade_no (at most 32).
+// now's location, the time of day, and random characters. With a prefix of at
+// most one letter it is 25 characters of [0-9A-Z] and so fits a payment
+// platform's out_trade_no (at most 32).
 func Number(prefix string, now time.Time) string {
-	random := make([]byte, numberRandom)
-	if _, err := rand.Read(random); err != nil {
+	var tail [numberTime + numberRandom]byte
+	if _, err := rand.Read(tail[numberTime:]); err != nil {
 		panic("id: the system's random source failed: " + err.Error())
 	}
-	for i, b := range random {
-		random[i] = alphabet[b&31]
+	hour, minute, second := now.Clock()
+	const day = 24 * time.Hour
+	since := time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute + time.Duration(second)*time.Second +
+		time.Duration(now.Nanosecond())
+	step := since.Microseconds() << (5 * numberTime) / day.Microseconds()
+	for i := numberTime - 1; i >= 0; i-- {
+		tail[i] = byte(step & 31)
+		step >>= 5
 	}
-	return prefix + now.Format("20060102") + string(random)
+	for i, b := range tail {
+		tail[i] = alphabet[b&31]
+	}
+	return prefix + now.Format("20060102") + string(tail[:])
 }

@@ -18,8 +18,9 @@ func Columns(t testing.TB, d db.DB) map[string][]string {
 		query := `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c
 			WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND m.name NOT LIKE 'goose_%' ORDER BY m.name, c.cid`
 		if tx.Engine() == db.Postgres {
-			query = `SELECT table_name::text, column_name::text FROM information_schema.columns
-				WHERE table_schema = 'public' AND table_name NOT LIKE 'goose_%' ORDER BY table_name, ordinal_position`
+			query = `SELECT c.relname::text, a.attname::text FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+				WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+				AND c.relname NOT LIKE 'goose_%' AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attnum`
 		}
 		rows, err := tx.Query(query)
 		if err != nil {

@@ -41,7 +41,7 @@ type Config struct {
 
 	Synchronous string // "FULL" (default) or "EXTRA"; nothing less is durable
 
-	Checkpointer db.Checkpointer // default NewCheckpointer(1000, 16000)
+	Checkpointer db.Checkpointer // default NewCheckpointer(4000, 16000)
 	Migrations   fs.FS           // NNNN_name.sql at its root; default the embedded ones
 
 	MinVersion string // default MinVersion
@@ -90,7 +90,7 @@ func (c Config) withDefaults() (Config, error) {
 	orDefault(&c.Synchronous, "FULL")
 	orDefault(&c.MinVersion, MinVersion)
 	if c.Checkpointer == nil {
-		c.Checkpointer = NewCheckpointer(1000, 16000)
+		c.Checkpointer = NewCheckpointer(4000, 16000)
 	}
 	if c.Migrations == nil {
 		c.Migrations = Migrations()
