@@ -21,6 +21,7 @@ import (
 // and kills each move at a point. However it ended, both places are never open
 // at once, and the same command finishes the move.
 func crashMove(t *testing.T, point string, pass int) {
+	kit.OnlyOn(t, db.SQLite, "the move goes from a data directory to a server and back in its one round")
 	if point == "transfer.copy.batch-written" {
 		pass += 5 // in the midst of it
 	}
