@@ -14,6 +14,9 @@ type Statement struct {
 	Text  string // blanks are single; a zero byte where a part is known only at run time
 }
 
+// ForUpdate ends, on PostgreSQL only, statements that end in tx.ForUpdate().
+const ForUpdate = " FOR NO KEY UPDATE"
+
 // Statements lists what the program below root prepares, except the engines'
 // own.
 func Statements(root fs.FS) ([]Statement, error) {
@@ -44,7 +47,7 @@ func statementsOf(t *tree, f *file, known map[string]string) (out []Statement) {
 			return true
 		}
 		if text := fill(e, known); shapes.statement.MatchString(text) {
-			if strings.Count(text, "(") != strings.Count(text, ")") {
+			if strings.Count(text, "(") != strings.Count(text, ")") || strings.HasSuffix(Squeeze(text), "VALUES") {
 				text += gap // the rest is appended
 			}
 			out = append(out, Statement{t.at(e.Pos()), Squeeze(text)})
@@ -94,7 +97,8 @@ func collect(d *ast.GenDecl, exprs map[string][]ast.Expr) {
 	}
 }
 
-// fill is flatten with the constants that are known.
+// fill is flatten with the constants that are known, and with the ending that
+// Tx.ForUpdate has on PostgreSQL.
 func fill(e ast.Expr, known map[string]string) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
@@ -110,6 +114,10 @@ func fill(e ast.Expr, known map[string]string) string {
 	case *ast.Ident:
 		if text, ok := known[e.Name]; ok {
 			return text
+		}
+	case *ast.CallExpr:
+		if sel, ok := e.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "ForUpdate" && len(e.Args) == 0 {
+			return ForUpdate
 		}
 	}
 	return gap

@@ -21,7 +21,6 @@ type trigger struct {
 	left int // guarded by mu
 }
 
-//nolint:gochecknoglobals // one process crashes once
 var armed = parse(os.Getenv(Env))
 
 func parse(v string) *trigger {

@@ -203,8 +203,9 @@ func (s state) reserve(in input, out output) (state, string) {
 			return s, fmt.Sprintf("the shelf has %d, of which %d may have come back later", s.available, out.slack)
 		}
 		return s, ""
+	default:
+		return s, "no such answer"
 	}
-	return s, "no such answer"
 }
 
 func (s state) deliver(in input, out output) (state, string) {
@@ -283,19 +284,19 @@ func model() porcupine.Model {
 		Partition: bySKU,
 		Init:      func() any { return state{} },
 		Step: func(s, in, out any) (bool, any) {
-			next, why := s.(state).step(in.(input), out.(output)) //nolint:forcetypeassert // this package made them
+			next, why := s.(state).step(in.(input), out.(output))
 			return why == "", next
 		},
 		DescribeOperation: func(in, out any) string {
-			return describe(in.(input), out.(output)) //nolint:forcetypeassert // this package made them
+			return describe(in.(input), out.(output))
 		},
-		DescribeState: func(s any) string { return s.(state).String() }, //nolint:forcetypeassert // likewise
+		DescribeState: func(s any) string { return s.(state).String() },
 	}
 }
 
 func bySKU(history []porcupine.Operation) (parts [][]porcupine.Operation) {
 	for _, op := range history {
-		sku := op.Input.(input).sku //nolint:forcetypeassert // this package made it
+		sku := op.Input.(input).sku
 		for sku >= len(parts) {
 			parts = append(parts, nil)
 		}

@@ -42,7 +42,7 @@ func prune(history []porcupine.Operation) {
 }
 
 func parts(op porcupine.Operation) (input, output) {
-	return op.Input.(input), op.Output.(output) //nolint:forcetypeassert // this package made them
+	return op.Input.(input), op.Output.(output)
 }
 
 func overlap(a, b porcupine.Operation) bool { return a.Call <= b.Return && b.Call <= a.Return }
