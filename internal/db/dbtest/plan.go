@@ -154,6 +154,9 @@ func (n node) scans(ctx context.Context, c *pgx.Conn) (all []string, err error) 
 		}
 	}
 	for _, below := range n.Plans {
+		if below.Table == "" {
+			below.Table = n.Table // a bitmap's index scan leaves it to the step above
+		}
 		more, err := below.scans(ctx, c)
 		if err != nil {
 			return nil, err
