@@ -17,6 +17,7 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/errs"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 // callTimeout bounds every method of Account, its second try included.
@@ -79,7 +80,7 @@ func (a *Account) Create(ctx context.Context, r payment.Request) (payment.Instru
 	var answer struct {
 		CodeURL string `json:"code_url"`
 	}
-	if json.Unmarshal(raw, &answer) != nil || !printable(answer.CodeURL, 512) {
+	if json.Unmarshal(raw, &answer) != nil || !wire.Printable(answer.CodeURL, 512) {
 		return payment.Instruction{}, busy(errAnswer)
 	}
 	return payment.Instruction{Kind: "qr", CodeURL: answer.CodeURL}, nil

@@ -8,12 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"panshi/internal/errs"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 // Limits of the platform, in bytes.
@@ -59,7 +58,7 @@ type refundOut struct {
 }
 
 func (a *Account) nativeOrder(r payment.Request) ([]byte, error) {
-	description := cut(r.Description, maxDescription)
+	description := wire.Cut(r.Description, maxDescription)
 	if err := errors.Join(
 		check(r.Method == "native", "method", "only native is offered"),
 		wantNumber("payment_no", r.PaymentNo, minOutTradeNo, maxOutTradeNo),
@@ -94,14 +93,14 @@ func refundOrder(r payment.RefundRequest) ([]byte, error) {
 	}
 	return json.Marshal(refundOut{
 		OutTradeNo: r.PaymentNo, OutRefundNo: r.RefundNo,
-		Reason: cut(r.Reason, maxReason), NotifyURL: r.NotifyURL,
+		Reason: wire.Cut(r.Reason, maxReason), NotifyURL: r.NotifyURL,
 		Amount: amountOut{Total: r.Total.Minor, Refund: r.Amount.Minor, Currency: string(r.Amount.Currency)},
 	})
 }
 
 // wantNumber checks an out_trade_no or out_refund_no.
 func wantNumber(field, s string, least, most int) error {
-	return check(len(s) >= least && len(s) <= most && strings.Trim(s, alphanumeric+"_-|*") == "",
+	return check(len(s) >= least && len(s) <= most && strings.Trim(s, wire.Alphanumeric+"_-|*") == "",
 		field, fmt.Sprintf("must be %d-%d of letters, digits and _-|*", least, most))
 }
 
@@ -126,31 +125,13 @@ func check(ok bool, field, msg string) error {
 	return errs.Field(field, "payment_request_invalid", msg)
 }
 
-// cut makes valid UTF-8 without control characters of at most limit bytes that
-// ends at a rune border.
-func cut(s string, limit int) string {
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "")))
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return strings.TrimSpace(s[:limit])
-}
-
 // beijing spells an expiry as the platform reads it; "" for none. Fractions of
 // a second are dropped, so the platform never closes later than we do.
 func beijing(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(time.FixedZone("CST", 8*60*60)).Format(time.RFC3339)
+	return t.In(wire.Beijing()).Format(time.RFC3339)
 }
 
 func scene(ip string) *sceneOut {
