@@ -32,17 +32,18 @@ type Provider interface {
 	Close(ctx context.Context, paymentNo string) error
 	// Refund gives money back; the first answer is mostly RefundProcessing.
 	Refund(ctx context.Context, r RefundRequest) (RefundReport, error)
-	// QueryRefund asks how far a refund is; ErrNotFound if unknown.
-	QueryRefund(ctx context.Context, refundNo string) (RefundReport, error)
+	// QueryRefund asks how far a payment's refund is; ErrNotFound if unknown.
+	QueryRefund(ctx context.Context, paymentNo, refundNo string) (RefundReport, error)
 }
 
 // Request asks a platform to take money.
 type Request struct {
 	PaymentNo   string // at most 32 of [0-9A-Za-z]
-	Method      string // "native"; later "jsapi", "h5"
+	Method      string // "native" (WeChat Pay); "precreate", "wap", "page" (Alipay)
 	Description string // what the buyer reads on the phone, at most 127 bytes are used
 	Amount      money.Amount
 	NotifyURL   string
+	ReturnURL   string // where a browser comes back to; proves nothing
 	ExpiresAt   time.Time
 	ClientIP    string
 }

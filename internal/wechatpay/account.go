@@ -155,8 +155,8 @@ func (a *Account) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	return a.refund(ctx, call{http.MethodPost, "/v3/refund/domestic/refunds", body, http.StatusOK}, r.RefundNo)
 }
 
-// QueryRefund asks how far a refund is.
-func (a *Account) QueryRefund(ctx context.Context, refundNo string) (payment.RefundReport, error) {
+// QueryRefund asks how far a refund is; its own number says all.
+func (a *Account) QueryRefund(ctx context.Context, _, refundNo string) (payment.RefundReport, error) {
 	if err := wantNumber("refund_no", refundNo, 1, maxOutRefundNo); err != nil {
 		return payment.RefundReport{}, because(payment.ErrRejected, err)
 	}

@@ -248,7 +248,7 @@ func TestRefundAndQueryRefund(t *testing.T) {
 			require.Equal(t, refundNo, got.RefundNo)
 			require.Equal(t, money.Of(999, money.CNY), got.Amount)
 		}
-		got, err := p.account().QueryRefund(t.Context(), refundNo)
+		got, err := p.account().QueryRefund(t.Context(), "P1", refundNo)
 		require.NoError(t, err)
 		require.Equal(t, want, got.State)
 	}
@@ -260,7 +260,7 @@ func TestRefundFailures(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrRejected)
 	require.ErrorContains(t, err, "NOT_ENOUGH")
 	p = newPlatform(t, failing(404, "RESOURCE_NOT_EXISTS"))
-	_, err = p.account().QueryRefund(t.Context(), refundNo)
+	_, err = p.account().QueryRefund(t.Context(), "P1", refundNo)
 	require.ErrorIs(t, err, payment.ErrNotFound)
 	for name, body := range map[string]string{
 		"another refund": `{"refund_id":"503","out_refund_no":"R2","status":"PROCESSING","amount":{"refund":999}}`,

@@ -25,7 +25,7 @@ func WantToken(s string, most int) error {
 	return nil
 }
 
-// Printable: 1 to most visible ASCII characters. Numbers of a platform go into
+// Printable wants 1 to most visible ASCII characters. Numbers of a platform go into
 // unique columns and logs, where NUL, blanks and look-alikes do harm.
 func Printable(s string, most int) bool {
 	if s == "" || len(s) > most {
