@@ -1,8 +1,6 @@
 package alipay
 
 import (
-	"strconv"
-	"strings"
 	"time"
 
 	"panshi/internal/money"
@@ -97,18 +95,13 @@ func (t trade) report(sellerID, appID string) (payment.Report, error) {
 	}, nil
 }
 
-// parseYuan reads yuan with at most two decimals as fen; "12", "12.3" and
-// "12.34" are amounts, "1e3", "-1", ".5" and "1,000" are not.
+// parseYuan reads an amount that cannot be negative, as fen.
 func parseYuan(s string) (fen int64, err error) {
-	whole, part, dotted := strings.Cut(s, ".")
-	if len(part) > 2 || dotted && part == "" || whole == "" || len(whole) > 12 || strings.Trim(whole+part, "0123456789") != "" {
+	amount, err := wire.ParseYuan(s)
+	if err != nil || amount.Minor < 0 {
 		return 0, errAmount
 	}
-	fen, err = strconv.ParseInt(whole+part+strings.Repeat("0", 2-len(part)), 10, 64)
-	if err != nil {
-		return 0, errAmount
-	}
-	return fen, nil
+	return amount.Minor, nil
 }
 
 // moment reads a time in Beijing's zone; "" is the zero time.

@@ -39,13 +39,14 @@ type Provider interface {
 // Request asks a platform to take money.
 type Request struct {
 	PaymentNo   string // at most 32 of [0-9A-Za-z]
-	Method      string // "native" (WeChat Pay); "precreate", "wap", "page" (Alipay)
+	Method      string // "native", "jsapi", "h5" (WeChat Pay); "precreate", "wap", "page" (Alipay)
 	Description string // what the buyer reads on the phone, at most 127 bytes are used
 	Amount      money.Amount
 	NotifyURL   string
 	ReturnURL   string // where a browser comes back to; proves nothing
 	ExpiresAt   time.Time
 	ClientIP    string
+	PayerID     string // "jsapi": the payer's openid under the account's application
 }
 
 // Instruction is what the buyer's client does to pay.
@@ -53,6 +54,9 @@ type Instruction struct {
 	Kind    string // "qr", "redirect", "jsapi"
 	CodeURL string // for "qr": the text of the QR code
 	URL     string // for "redirect"
+	// Params are for "jsapi": what the page or mini program hands to the app,
+	// signed, by the app's own names.
+	Params map[string]string
 }
 
 // State is the platform's truth about a payment.

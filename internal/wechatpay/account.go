@@ -17,7 +17,6 @@ import (
 	"panshi/internal/clock"
 	"panshi/internal/errs"
 	"panshi/internal/payment"
-	"panshi/internal/payment/wire"
 )
 
 // callTimeout bounds every method of Account, its second try included.
@@ -64,26 +63,6 @@ func New(cfg Config, client *http.Client, clk clock.Clock) (*Account, error) {
 		base: p.base, private: p.private, platform: p.platform, prefer: p.prefer,
 		resource: resource, client: &own, clock: clk,
 	}, nil
-}
-
-// Create registers a Native order and returns the text of its QR code. The
-// same request again gives a code for the same order.
-func (a *Account) Create(ctx context.Context, r payment.Request) (payment.Instruction, error) {
-	body, err := a.nativeOrder(r)
-	if err != nil {
-		return payment.Instruction{}, because(payment.ErrRejected, err)
-	}
-	raw, err := a.do(ctx, call{http.MethodPost, "/v3/pay/transactions/native", body, http.StatusOK})
-	if err != nil {
-		return payment.Instruction{}, err
-	}
-	var answer struct {
-		CodeURL string `json:"code_url"`
-	}
-	if json.Unmarshal(raw, &answer) != nil || !wire.Printable(answer.CodeURL, 512) {
-		return payment.Instruction{}, busy(errAnswer)
-	}
-	return payment.Instruction{Kind: "qr", CodeURL: answer.CodeURL}, nil
 }
 
 // Query asks for the platform's truth about an order.

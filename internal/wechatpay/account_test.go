@@ -12,6 +12,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/wechatpay"
 )
 
 const (
@@ -60,7 +61,9 @@ func TestCreateRefusedBeforeItIsSent(t *testing.T) {
 	p := newPlatform(t, always(200, `{"code_url":"weixin://x"}`))
 	a := p.account()
 	for name, spoil := range map[string]func(*payment.Request){
-		"method":          func(r *payment.Request) { r.Method = "jsapi" },
+		"method":          func(r *payment.Request) { r.Method = "app" },
+		"no payer":        func(r *payment.Request) { r.Method = wechatpay.JSAPI },
+		"no address":      func(r *payment.Request) { r.Method, r.ClientIP = wechatpay.H5, "" },
 		"number short":    func(r *payment.Request) { r.PaymentNo = "12345" },
 		"number long":     func(r *payment.Request) { r.PaymentNo = strings.Repeat("1", 33) },
 		"number charset":  func(r *payment.Request) { r.PaymentNo = "P2026/0504" },

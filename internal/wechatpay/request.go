@@ -35,10 +35,19 @@ type amountOut struct {
 }
 
 type sceneOut struct {
-	PayerClientIP string `json:"payer_client_ip"`
+	PayerClientIP string   `json:"payer_client_ip"`
+	H5            *h5Scene `json:"h5_info,omitempty"`
 }
 
-type nativeOut struct {
+type h5Scene struct {
+	Type string `json:"type"`
+}
+
+type payerOut struct {
+	OpenID string `json:"openid"`
+}
+
+type orderOut struct {
 	AppID       string    `json:"appid"`
 	MchID       string    `json:"mchid"`
 	Description string    `json:"description"`
@@ -46,6 +55,7 @@ type nativeOut struct {
 	TimeExpire  string    `json:"time_expire,omitempty"`
 	NotifyURL   string    `json:"notify_url"`
 	Amount      amountOut `json:"amount"`
+	Payer       *payerOut `json:"payer,omitempty"`
 	Scene       *sceneOut `json:"scene_info,omitempty"`
 }
 
@@ -57,23 +67,32 @@ type refundOut struct {
 	Amount      amountOut `json:"amount"`
 }
 
-func (a *Account) nativeOrder(r payment.Request) ([]byte, error) {
+// order spells a request for one of the three ways to pay.
+func (a *Account) order(r payment.Request) ([]byte, error) {
 	description := wire.Cut(r.Description, maxDescription)
 	if err := errors.Join(
-		check(r.Method == "native", "method", "only native is offered"),
 		wantNumber("payment_no", r.PaymentNo, minOutTradeNo, maxOutTradeNo),
 		wantFen("amount", r.Amount),
 		wantNotifyURL(r.NotifyURL),
 		check(description != "", "description", "must not be empty"),
+		check(r.Method != JSAPI || wire.WantToken(r.PayerID, 128) == nil, "payer_id", "must be the payer's openid"),
+		check(r.Method != H5 || scene(r.ClientIP) != nil, "client_ip", "must be the payer's address"),
 	); err != nil {
 		return nil, err
 	}
-	return json.Marshal(nativeOut{
+	out := orderOut{
 		AppID: a.appID, MchID: a.mchID, Description: description, OutTradeNo: r.PaymentNo,
 		TimeExpire: beijing(r.ExpiresAt), NotifyURL: r.NotifyURL,
 		Amount: amountOut{Total: r.Amount.Minor, Currency: string(r.Amount.Currency)},
 		Scene:  scene(r.ClientIP),
-	})
+	}
+	switch r.Method {
+	case JSAPI:
+		out.Payer = &payerOut{r.PayerID}
+	case H5:
+		out.Scene.H5 = &h5Scene{"Wap"}
+	}
+	return json.Marshal(out)
 }
 
 func refundOrder(r payment.RefundRequest) ([]byte, error) {
