@@ -14,12 +14,21 @@ type draft struct {
 	kind     string // "transaction" or "refund"
 	url      string
 	merchant *merchant
-	content  any // *tradeBody or *refundNotice
+	content  any // *tradeBody, *refundNotice or *aliNotice
 	created  time.Time
 	stamp    time.Time // moment of signing that the headers claim
 	signer   signer
 	forge    string
 	stranger string // mchid of somebody else
+	ali      *aliIdentity
+}
+
+// named gives the callback its number, the same with every attempt.
+func (d *draft) named(id string) {
+	d.id = id
+	if notice, ok := d.content.(*aliNotice); ok {
+		notice.form.Set("notify_id", id)
+	}
 }
 
 // refundNotice is the content of a refund callback.
@@ -63,11 +72,16 @@ type message struct {
 	url    string
 	header http.Header
 	body   []byte
+	// acknowledged tells whether an answer is the one that the platform waits for.
+	acknowledged func(status int, body string) bool
 }
 
 // compose seals and signs d, with the defect that d.forge names.
 func (s *Sandbox) compose(d *draft) (*message, error) {
 	d.distort()
+	if notice, ok := d.content.(*aliNotice); ok {
+		return notice.message(d.ali, d.url, d.forge)
+	}
 	box, err := seal(d.merchant.APIKey, d.kind, encode(d.content))
 	if err != nil {
 		return nil, err
@@ -84,7 +98,7 @@ func (s *Sandbox) compose(d *draft) (*message, error) {
 		return nil, err
 	}
 	header.Set("Content-Type", "application/json")
-	m := &message{url: d.url, header: header, body: body}
+	m := &message{url: d.url, header: header, body: body, acknowledged: succeeded}
 	return m, m.spoil(d.forge)
 }
 
@@ -101,6 +115,10 @@ func newDraft(st *state, t *trade, r *refund, now time.Time) *draft {
 		event: eventPaid, kind: "transaction", url: t.NotifyURL, merchant: st.byMchID[t.MchID],
 		content: describeTrade(t, stateSuccess), created: t.PaidAt, stamp: now,
 		signer: st.platform.keySigner, stranger: strangerTo(st, t.MchID),
+	}
+	if t.Channel == channelAlipay {
+		d.ali, d.content = st.platform.ali, newAliNotice(t, r, randomHex(17), now)
+		return d
 	}
 	if r != nil {
 		d.event, d.kind, d.url, d.created = eventRefunded, "refund", r.NotifyURL, r.DueAt
@@ -152,6 +170,8 @@ func (d *draft) distort() {
 	case *tradeBody:
 		c.distort(d.forge, d.stranger)
 	case *refundNotice:
+		c.distort(d.forge, d.stranger)
+	case *aliNotice:
 		c.distort(d.forge, d.stranger)
 	}
 }

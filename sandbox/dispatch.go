@@ -177,7 +177,7 @@ func (s *Sandbox) deliver(ctx context.Context, place due, n *note) {
 		s.requeue(place)
 		return
 	}
-	if err := s.update(func(*state) error { return s.recordAttempt(n, tried) }); err != nil {
+	if err := s.update(func(st *state) error { return s.recordAttempt(st, n, tried) }); err != nil {
 		s.log.Error("sandbox cannot record a callback attempt", "callback", n.ID, "error", err)
 		return
 	}
@@ -185,20 +185,32 @@ func (s *Sandbox) deliver(ctx context.Context, place due, n *note) {
 		"error", tried.Error, "forge", tried.Forge)
 }
 
-func (s *Sandbox) recordAttempt(n *note, tried attempt) error {
+func (s *Sandbox) recordAttempt(st *state, n *note, tried attempt) error {
 	after := *n
 	after.Tries++
 	kept := n.History[max(0, len(n.History)-historyKept+1):]
 	after.History = append(append([]attempt{}, kept...), tried)
-	after.Delivered = acknowledged(tried.Status)
-	after.Done = after.Delivered || after.Tries > len(s.cfg.RetrySchedule)
+	waits := s.waits(st.trades[n.TradeSeq])
+	after.Delivered = tried.Acknowledged
+	after.Done = after.Delivered || after.Tries > len(waits)
 	if !after.Done {
-		s.schedule(&after, s.now().Add(s.cfg.RetrySchedule[after.Tries-1]))
+		s.schedule(&after, s.now().Add(waits[after.Tries-1]))
 	}
 	return s.store.commit(record{Note: &after})
 }
 
-func acknowledged(status int) bool { return status >= 200 && status <= 299 }
+// waits are the pauses between attempts for a trade's callbacks.
+func (s *Sandbox) waits(t *trade) []time.Duration {
+	switch {
+	case s.cfg.RetrySchedule != nil:
+		return s.cfg.RetrySchedule
+	case t.Channel == channelAlipay:
+		return alipaySchedule()
+	}
+	return wechatSchedule()
+}
+
+func succeeded(status int, _ string) bool { return status >= 200 && status <= 299 }
 
 func (s *Sandbox) attempt(ctx context.Context, n *note) attempt {
 	f, now := s.faults.get().Callbacks, s.now()
@@ -217,8 +229,8 @@ func (s *Sandbox) attempt(ctx context.Context, n *note) attempt {
 	})
 	out.Status, out.Error = results[0].Status, results[0].Error
 	for _, r := range results {
-		if acknowledged(r.Status) {
-			out.Status, out.Error = r.Status, ""
+		if r.acknowledged {
+			out.Status, out.Error, out.Acknowledged = r.Status, "", true
 		}
 	}
 	return out
@@ -232,7 +244,7 @@ func (s *Sandbox) draftOf(n *note, now time.Time) (d *draft) {
 		}
 		d = newDraft(st, st.trades[n.TradeSeq], r, now)
 	})
-	d.id = n.ID
+	d.named(n.ID)
 	return d
 }
 
@@ -244,8 +256,9 @@ func (s *Sandbox) certificateSigner() signer {
 
 // result is the outcome of one HTTP request. Status 0 means that no answer came.
 type result struct {
-	Status int
-	Error  string
+	Status       int
+	Error        string
+	acknowledged bool
 }
 
 // transmit sends what draw draws up, times over, one after the other or all at the same moment.
@@ -283,8 +296,11 @@ func (s *Sandbox) sendDraft(ctx context.Context, d *draft) result {
 		return result{Error: reason(err)}
 	}
 	defer resp.Body.Close()
-	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody)) // only so that the connection can be used again
-	return result{Status: resp.StatusCode}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody)) // to its end, so that the connection can be used again
+	if err != nil {
+		return result{Error: reason(err)}
+	}
+	return result{Status: resp.StatusCode, acknowledged: m.acknowledged(resp.StatusCode, string(body))}
 }
 
 // reason is the cause of a failed request without its URL, which may carry a secret of the shop.

@@ -246,7 +246,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(`{"out_trade_no":"1","amount":{"total":1}}`)
 	f.Add(`{"amount":[]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		var q nativeRequest
+		var q orderRequest
 		if decodeJSON([]byte(text), &q, false) == nil && q.validate() == nil {
 			raw, err := json.Marshal(q)
 			require.NoError(t, err)

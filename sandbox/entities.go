@@ -19,6 +19,12 @@ const (
 	refundSuccess    = "SUCCESS"
 )
 
+// What the texts of QR codes begin with.
+const (
+	wxCodePrefix  = "weixin://wxpay/bizpayurl?pr="
+	aliCodePrefix = "https://qr.alipay.com/bax"
+)
+
 const (
 	eventPaid     = "TRANSACTION.SUCCESS"
 	eventRefunded = "REFUND.SUCCESS"
@@ -50,6 +56,8 @@ func (m *merchant) parse() error {
 // trade is one order at the platform. Amounts are fen.
 type trade struct {
 	Seq         int       `json:"seq"`
+	Channel     string    `json:"channel,omitempty"` // channelAlipay, or empty for WeChat Pay
+	Kind        string    `json:"kind,omitempty"`    // native (or empty), jsapi, h5
 	MchID       string    `json:"mchid"`
 	AppID       string    `json:"appid"`
 	OutTradeNo  string    `json:"out_trade_no"`
@@ -58,8 +66,10 @@ type trade struct {
 	NotifyURL   string    `json:"notify_url"`
 	Total       int64     `json:"total"`
 	Currency    string    `json:"currency"`
-	Token       string    `json:"token"`       // of the code_url
-	Fingerprint string    `json:"fingerprint"` // of the request that made it
+	ReturnURL   string    `json:"return_url,omitempty"`
+	Opened      bool      `json:"opened,omitempty"` // Alipay: a buyer has seen it
+	Token       string    `json:"token"`            // of the code_url
+	Fingerprint string    `json:"fingerprint"`      // of the request that made it
 	CreatedAt   time.Time `json:"created_at"`
 	ExpiresAt   time.Time `json:"expires_at"`
 
@@ -70,8 +80,26 @@ type trade struct {
 	Refunded      int64     `json:"refunded,omitempty"` // sum of accepted refunds
 }
 
-func (t *trade) key() orderKey   { return orderKey{t.MchID, t.OutTradeNo} }
-func (t *trade) codeURL() string { return "weixin://wxpay/bizpayurl?pr=" + t.Token }
+func (t *trade) key() orderKey { return orderKey{t.Channel, t.MchID, t.OutTradeNo} }
+
+// kind is the trade_type of WeChat Pay.
+func (t *trade) kind() string {
+	switch t.Kind {
+	case "jsapi":
+		return "JSAPI"
+	case "h5":
+		return "MWEB"
+	}
+	return "NATIVE"
+}
+
+// codeURL is the text of the trade's QR code.
+func (t *trade) codeURL() string {
+	if t.Channel == channelAlipay {
+		return aliCodePrefix + t.Token
+	}
+	return wxCodePrefix + t.Token
+}
 
 // status is the state at a moment: an unpaid trade past its expiry is closed without anybody closing it.
 func (t *trade) status(now time.Time) string {
@@ -127,4 +155,6 @@ type attempt struct {
 	Status int       `json:"status"`
 	Error  string    `json:"error,omitempty"`
 	Forge  string    `json:"forge,omitempty"`
+	// Acknowledged: the answer was the one that the platform waits for.
+	Acknowledged bool `json:"acknowledged,omitempty"`
 }

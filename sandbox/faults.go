@@ -15,6 +15,7 @@ import (
 type faults struct {
 	Callbacks callbackFaults `json:"callbacks"`
 	API       apiFaults      `json:"api"`
+	Bills     billFaults     `json:"bills"`
 }
 
 // callbackFaults bend every callback attempt while they are set.
@@ -53,6 +54,8 @@ func (f *faults) validate() error {
 			return nil
 		},
 		func() error { return checkPaths(a.Paths) },
+		func() error { return upTo("bills.omit", f.Bills.Omit, 1000) },
+		func() error { return upTo("bills.extra", f.Bills.Extra, 1000) },
 	)
 }
 
@@ -78,13 +81,22 @@ func checkFailures(n float64) error {
 }
 
 func checkPaths(paths []string) error {
-	known := []string{"native", "query", "close", "refund", "certificates"}
+	known := apiPaths()
 	for _, p := range paths {
 		if !slices.Contains(known, p) {
 			return errParam("api.paths", "must be of "+strings.Join(known, ", "))
 		}
 	}
 	return nil
+}
+
+// apiPaths are the names by which faults choose endpoints: WeChat Pay's by word, Alipay's by method.
+func apiPaths() []string {
+	return []string{
+		"native", "jsapi", "h5", "query", "close", "refund", "certificates", "bill",
+		"alipay.trade.precreate", "alipay.trade.wap.pay", "alipay.trade.page.pay", "alipay.trade.query", "alipay.trade.close",
+		"alipay.trade.refund", "alipay.trade.fastpay.refund.query", "alipay.data.dataservice.bill.downloadurl.query",
+	}
 }
 
 // faultBoard holds the faults that are set.

@@ -51,12 +51,14 @@ func verifies(key *rsa.PublicKey, message, signature string) bool {
 
 // platform is the platform's own identity: one key pair for the public-key mode and one behind a certificate.
 type platform struct {
-	PublicKeyID string `json:"public_key_id"`
-	PrivateKey  string `json:"private_key"` // PKCS #8 PEM
-	CertSerial  string `json:"cert_serial"`
-	CertKey     string `json:"cert_key"`    // PKCS #8 PEM
-	Certificate string `json:"certificate"` // PEM
+	PublicKeyID string   `json:"public_key_id"`
+	PrivateKey  string   `json:"private_key"` // PKCS #8 PEM
+	CertSerial  string   `json:"cert_serial"`
+	CertKey     string   `json:"cert_key"`    // PKCS #8 PEM
+	Certificate string   `json:"certificate"` // PEM
+	Ali         *aliKeys `json:"alipay,omitempty"`
 
+	ali         *aliIdentity
 	publicKey   string // PKIX PEM of PrivateKey
 	keySigner   signer
 	certSigner  signer
@@ -77,8 +79,12 @@ func newPlatform() (*platform, error) {
 		return nil, err
 	}
 	id := "PUB_KEY_ID_0" + randomString(digits, 27)
+	ali, err := newAliKeys()
+	if err != nil {
+		return nil, err
+	}
 	return &platform{
-		PublicKeyID: id, PrivateKey: keyPEM, CertSerial: serial, CertKey: certKeyPEM, Certificate: certPEM,
+		PublicKeyID: id, PrivateKey: keyPEM, CertSerial: serial, CertKey: certKeyPEM, Certificate: certPEM, Ali: ali,
 	}, nil
 }
 
@@ -97,6 +103,11 @@ func (p *platform) parse() error {
 	}
 	if p.certificate, err = x509.ParseCertificate(block.Bytes); err != nil {
 		return fmt.Errorf("platform certificate: %w", err)
+	}
+	if p.Ali != nil { // a state file of before there was Alipay
+		if p.ali, err = p.Ali.parse(); err != nil {
+			return err
+		}
 	}
 	p.keySigner = signer{serial: p.PublicKeyID, key: key}
 	p.certSigner = signer{serial: p.CertSerial, key: certKey}

@@ -11,8 +11,10 @@ const (
 	minOrderLife = time.Second
 )
 
-// nativeRequest is the body of POST /v3/pay/transactions/native. Members that do not matter here are accepted.
-type nativeRequest struct {
+// orderRequest is the body of POST /v3/pay/transactions/native, jsapi and h5. Members that do not matter here are
+// accepted.
+type orderRequest struct {
+	kind        string // the last part of the path
 	AppID       string `json:"appid"`
 	MchID       string `json:"mchid"`
 	Description string `json:"description"`
@@ -24,10 +26,20 @@ type nativeRequest struct {
 		Total    int64  `json:"total"` // fen
 		Currency string `json:"currency"`
 	} `json:"amount"`
+	Payer struct {
+		OpenID string `json:"openid"`
+	} `json:"payer"`
+	Scene struct {
+		ClientIP string `json:"payer_client_ip"`
+		H5       struct {
+			Type string `json:"type"`
+		} `json:"h5_info"`
+	} `json:"scene_info"`
 }
 
-func (q *nativeRequest) validate() error {
+func (q *orderRequest) validate() error {
 	return firstError(
+		q.checkPayer,
 		func() error { return checkText("appid", q.AppID, 1, 32) },
 		func() error { return checkText("mchid", q.MchID, 1, 32) },
 		func() error { return checkText("description", q.Description, 1, 127) },
@@ -39,7 +51,18 @@ func (q *nativeRequest) validate() error {
 	)
 }
 
-func (q *nativeRequest) expiry(now time.Time) (time.Time, error) {
+// checkPayer wants what a way to pay needs to know of who pays.
+func (q *orderRequest) checkPayer() error {
+	switch {
+	case q.kind == "jsapi":
+		return checkText("payer.openid", q.Payer.OpenID, 1, 128)
+	case q.kind == "h5" && (q.Scene.ClientIP == "" || q.Scene.H5.Type == ""):
+		return errParam("scene_info", "payer_client_ip and h5_info.type are required")
+	}
+	return nil
+}
+
+func (q *orderRequest) expiry(now time.Time) (time.Time, error) {
 	if q.TimeExpire == "" {
 		return now.Add(orderLife), nil
 	}
@@ -50,8 +73,13 @@ func (q *nativeRequest) expiry(now time.Time) (time.Time, error) {
 	return at, nil
 }
 
-func (s *Sandbox) native(c *call) (int, any, error) {
-	var q nativeRequest
+// placing is the endpoint of one way to pay.
+func (s *Sandbox) placing(kind string) endpoint {
+	return func(c *call) (int, any, error) { return s.placeOrder(c, kind) }
+}
+
+func (s *Sandbox) placeOrder(c *call, kind string) (int, any, error) {
+	q := orderRequest{kind: kind}
 	if err := decodeJSON(c.body, &q, false); err != nil {
 		return 0, nil, err
 	}
@@ -74,10 +102,16 @@ func (s *Sandbox) native(c *call) (int, any, error) {
 	if err := s.update(func(st *state) error { return s.placeTrade(st, t, c.now) }); err != nil {
 		return 0, nil, err
 	}
+	switch kind {
+	case "jsapi":
+		return http.StatusOK, map[string]string{"prepay_id": "wx" + t.Token}, nil
+	case "h5":
+		return http.StatusOK, map[string]string{"h5_url": s.baseURL(c.r) + "/scan?pr=" + t.Token}, nil
+	}
 	return http.StatusOK, map[string]string{"code_url": t.codeURL()}, nil
 }
 
-func (q *nativeRequest) trade(c *call) (*trade, error) {
+func (q *orderRequest) trade(c *call) (*trade, error) {
 	expires, err := q.expiry(c.now)
 	if err != nil {
 		return nil, err
@@ -87,7 +121,7 @@ func (q *nativeRequest) trade(c *call) (*trade, error) {
 		return nil, err
 	}
 	return &trade{
-		MchID: q.MchID, AppID: q.AppID, OutTradeNo: q.OutTradeNo, Description: q.Description, Attach: q.Attach,
+		Kind: q.kind, OpenID: q.Payer.OpenID, MchID: q.MchID, AppID: q.AppID, OutTradeNo: q.OutTradeNo, Description: q.Description, Attach: q.Attach,
 		NotifyURL: q.NotifyURL, Total: q.Amount.Total, Currency: "CNY", Token: randomString(alphanumeric, 16),
 		Fingerprint: sum, CreatedAt: c.now, ExpiresAt: expires, State: stateNotPaid,
 	}, nil

@@ -39,7 +39,7 @@ func describeTrade(t *trade, state string) *tradeBody {
 		Amount: &amountBody{Total: t.Total, Currency: t.Currency},
 	}
 	if t.TransactionID != "" {
-		out.TransactionID, out.TradeType, out.BankType = t.TransactionID, "NATIVE", "OTHERS"
+		out.TransactionID, out.TradeType, out.BankType = t.TransactionID, t.kind(), "OTHERS"
 		out.SuccessTime = wxTime(t.PaidAt)
 		out.Payer = &payerBody{OpenID: t.OpenID}
 		out.Amount.PayerTotal, out.Amount.PayerCurrency = t.Total, t.Currency

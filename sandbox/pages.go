@@ -238,7 +238,7 @@ func (s *Sandbox) pageScan(r *http.Request) screen {
 	if t == nil {
 		return problem(http.StatusNotFound, "unknown", back)
 	}
-	if s.durable() != nil {
+	if _, err := s.opened(t); err != nil || s.durable() != nil {
 		return problem(http.StatusInternalServerError, "fault", back)
 	}
 	c.ReturnURL = back
@@ -257,7 +257,7 @@ func (s *Sandbox) pagePay(r *http.Request) screen {
 		return problem(http.StatusBadRequest, "unknown", "")
 	}
 	token, back := scanned(r.PostForm)
-	t, _, err := s.pay(orderRef{CodeURL: (&trade{Token: token}).codeURL()})
+	t, _, err := s.pay(orderRef{CodeURL: wxCodePrefix + token})
 	if err != nil {
 		fail := asAPIError(err)
 		kind := map[string]string{"ORDER_NOT_EXIST": "unknown", "ORDER_CLOSED": "closed"}[fail.Code]

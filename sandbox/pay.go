@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -19,7 +20,7 @@ func (q orderRef) validate() error {
 		return errParam("out_trade_no", "give either out_trade_no or code_url")
 	}
 	if q.CodeURL != "" && tokenOf(q.CodeURL) == "" {
-		return errParam("code_url", "must be weixin://wxpay/bizpayurl?pr=…")
+		return errParam("code_url", "must be "+wxCodePrefix+"… or "+aliCodePrefix+"…")
 	}
 	return nil
 }
@@ -30,6 +31,9 @@ func (q orderRef) find(st *state) (*trade, error) {
 		return found(at(st.trades, st.byToken, tokenOf(q.CodeURL)))
 	}
 	if q.MchID != "" {
+		if t := st.tradeOf(channelAlipay, q.MchID, q.OutTradeNo); t != nil {
+			return t, nil
+		}
 		return found(st.order(q.MchID, q.OutTradeNo))
 	}
 	switch seqs := st.byNo[q.OutTradeNo]; len(seqs) {
@@ -53,6 +57,9 @@ func found(t *trade) (*trade, error) {
 
 // tokenOf takes the token out of a code_url, or returns "".
 func tokenOf(codeURL string) string {
+	if token, ali := strings.CutPrefix(codeURL, aliCodePrefix); ali {
+		return token
+	}
 	u, err := url.Parse(codeURL)
 	if err != nil || u.Scheme != "weixin" || u.Host != "wxpay" || u.Path != "/bizpayurl" {
 		return ""
@@ -85,7 +92,16 @@ func (s *Sandbox) pay(ref orderRef) (t *trade, paidNow bool, err error) {
 func (s *Sandbox) paidTrade(st *state, t *trade, now time.Time) *trade {
 	paid := *t
 	paid.State, paid.PaidAt = stateSuccess, now
-	paid.OpenID = "o" + randomString(alphanumeric, 27)
+	if t.Channel == channelAlipay {
+		paid.OpenID, paid.Opened = "2088"+randomString(digits, 12), true
+		if paid.TransactionID == "" {
+			paid.TransactionID = newAliNo(st, now)
+		}
+		return &paid
+	}
+	if paid.OpenID == "" {
+		paid.OpenID = "o" + randomString(alphanumeric, 27)
+	}
 	for paid.TransactionID == "" || at(st.trades, st.byTxn, paid.TransactionID) != nil {
 		paid.TransactionID = "4200" + randomString(digits, 24)
 	}

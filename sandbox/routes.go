@@ -13,14 +13,22 @@ var assets embed.FS
 func (s *Sandbox) Handler() http.Handler {
 	mux := http.NewServeMux()
 
-	mux.HandleFunc("POST /v3/pay/transactions/native", s.api("native", s.native))
+	mux.HandleFunc("POST /v3/pay/transactions/native", s.api("native", s.placing("native")))
+	mux.HandleFunc("POST /v3/pay/transactions/jsapi", s.api("jsapi", s.placing("jsapi")))
+	mux.HandleFunc("POST /v3/pay/transactions/h5", s.api("h5", s.placing("h5")))
 	mux.HandleFunc("GET /v3/pay/transactions/out-trade-no/{no}", s.api("query", s.queryByOrder))
 	mux.HandleFunc("GET /v3/pay/transactions/id/{id}", s.api("query", s.queryByTransaction))
 	mux.HandleFunc("POST /v3/pay/transactions/out-trade-no/{no}/close", s.api("close", s.closeOrder))
 	mux.HandleFunc("POST /v3/refund/domestic/refunds", s.api("refund", s.createRefund))
 	mux.HandleFunc("GET /v3/refund/domestic/refunds/{no}", s.api("refund", s.queryRefund))
+	mux.HandleFunc("GET /v3/bill/tradebill", s.api("bill", s.tradeBill))
+	mux.HandleFunc("GET "+wxBillPath, s.billFile)
 	mux.HandleFunc("GET /v3/certificates", s.api("certificates", s.certificates))
 	mux.HandleFunc("/v3/", s.dev(noEndpoint))
+
+	mux.HandleFunc("GET "+aliPath, s.gateway)
+	mux.HandleFunc("POST "+aliPath, s.gateway)
+	mux.HandleFunc("GET "+aliBillPath, s.aliBill)
 
 	mux.HandleFunc("POST /simulate/merchants", s.dev(s.simMerchant))
 	mux.HandleFunc("POST /simulate/pay", s.dev(s.simPay))

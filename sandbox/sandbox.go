@@ -22,7 +22,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Client sends callbacks. Nil makes one that waits 5 s for an answer and follows no redirect.
 	Client *http.Client
-	// RetrySchedule holds the waits between attempts of a callback. Nil is WeChat Pay's: 15 tries again in 24 h 4 m.
+	// RetrySchedule holds the waits between attempts of a callback. Nil is each platform's own: WeChat Pay's 15 tries
+	// again in 24 h 4 m, Alipay's 7 in about 25 h.
 	RetrySchedule []time.Duration
 	// RefundDelay is how long a refund stays in PROCESSING. 0 is one second.
 	RefundDelay time.Duration
@@ -95,9 +96,6 @@ func withDefaults(cfg Config) Config {
 	}
 	if cfg.Client == nil {
 		cfg.Client = callbackClient()
-	}
-	if cfg.RetrySchedule == nil {
-		cfg.RetrySchedule = wechatSchedule()
 	}
 	if cfg.RefundDelay == 0 {
 		cfg.RefundDelay = time.Second

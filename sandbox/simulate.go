@@ -53,6 +53,8 @@ type merchantView struct {
 	PublicKeyID string `json:"public_key_id"`
 	PublicKey   string `json:"public_key"`
 	BaseURL     string `json:"base_url"`
+
+	Alipay *aliView `json:"alipay"`
 }
 
 func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any, error) {
@@ -69,9 +71,13 @@ func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any,
 	if err != nil {
 		return 0, nil, err
 	}
+	ali, err := viewAli(m, p.ali, s.baseURL(r))
+	if err != nil {
+		return 0, nil, err
+	}
 	return http.StatusOK, merchantView{
 		Name: m.Name, MchID: m.MchID, AppID: m.AppID, Serial: m.Serial, PrivateKey: m.PrivateKey, APIKey: m.APIKey,
-		PublicKeyID: p.PublicKeyID, PublicKey: p.publicKey, BaseURL: s.baseURL(r),
+		PublicKeyID: p.PublicKeyID, PublicKey: p.publicKey, BaseURL: s.baseURL(r), Alipay: ali,
 	}, nil
 }
 
@@ -186,7 +192,8 @@ func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any,
 	}
 	results := s.transmit(r.Context(), max(1, q.Times), q.Parallel, func() (d *draft) {
 		s.view(func(st *state) { d = newDraft(st, t, rf, s.now()) })
-		d.id, d.forge = id, q.Forge
+		d.named(id)
+		d.forge = q.Forge
 		return d
 	})
 	return http.StatusOK, callbackReport(id, results), nil
@@ -210,6 +217,10 @@ func (s *Sandbox) subject(ref orderRef, refundNo, forge string) (t *trade, r *re
 				Status: http.StatusConflict, Code: "NOT_PAID", Field: "forge",
 				Message: "forge: is required for an order that is not paid, the platform would never confirm it",
 			}
+			return
+		}
+		if t.Channel == channelAlipay && !aliForges(forge) {
+			err = errParam("forge", "does not exist at Alipay: the callback would be right")
 			return
 		}
 		t = s.paidTrade(st, t, s.now())

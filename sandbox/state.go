@@ -8,7 +8,7 @@ import (
 )
 
 // orderKey identifies a trade: order numbers are unique within a merchant only.
-type orderKey struct{ mchID, no string }
+type orderKey struct{ channel, mchID, no string }
 
 // state is everything the platform knows. Entities are immutable once applied: a change is a new value under the
 // same key, so that a pointer read under the lock may be used after it. The sandbox's lock guards all fields.
@@ -16,6 +16,7 @@ type state struct {
 	platform  *platform
 	merchants []*merchant
 	byMchID   map[string]*merchant
+	byAliApp  map[string]*merchant
 	byName    map[string]*merchant
 
 	trades  []*trade // index is trade.Seq
@@ -36,6 +37,7 @@ type state struct {
 func newState() *state {
 	return &state{
 		byMchID:   map[string]*merchant{},
+		byAliApp:  map[string]*merchant{},
 		byName:    map[string]*merchant{},
 		byOrder:   map[orderKey]int{},
 		byNo:      map[string][]int{},
@@ -83,7 +85,7 @@ func (st *state) applyMerchant(m *merchant) error {
 	if st.byMchID[m.MchID] == nil {
 		st.merchants = append(st.merchants, m)
 	}
-	st.byMchID[m.MchID], st.byName[m.Name] = m, m
+	st.byMchID[m.MchID], st.byName[m.Name], st.byAliApp[m.aliAppID()] = m, m, m
 	return nil
 }
 
@@ -112,7 +114,8 @@ func (st *state) applyRefund(r *refund) error {
 		return fmt.Errorf("refund: %w", err)
 	}
 	if fresh {
-		st.byRefund[orderKey{st.trades[r.TradeSeq].MchID, r.OutRefundNo}] = r.Seq
+		t := st.trades[r.TradeSeq]
+		st.byRefund[orderKey{t.Channel, t.MchID, r.OutRefundNo}] = r.Seq
 		st.refundsOf[r.TradeSeq] = append(st.refundsOf[r.TradeSeq], r.Seq)
 	}
 	return nil
@@ -167,8 +170,11 @@ func (st *state) records() iter.Seq[record] {
 	}
 }
 
-func (st *state) order(mchID, no string) *trade {
-	return at(st.trades, st.byOrder, orderKey{mchID, no})
+// order finds a trade of WeChat Pay, tradeOf one of either channel.
+func (st *state) order(mchID, no string) *trade { return st.tradeOf("", mchID, no) }
+
+func (st *state) tradeOf(channel, mchID, no string) *trade {
+	return at(st.trades, st.byOrder, orderKey{channel, mchID, no})
 }
 
 func (st *state) transaction(mchID, id string) *trade {
@@ -179,7 +185,7 @@ func (st *state) transaction(mchID, id string) *trade {
 }
 
 func (st *state) refund(mchID, no string) *refund {
-	return at(st.refunds, st.byRefund, orderKey{mchID, no})
+	return at(st.refunds, st.byRefund, orderKey{"", mchID, no})
 }
 
 func (st *state) refundsOfTrade(t *trade) []*refund { return pick(st.refunds, st.refundsOf[t.Seq]) }

@@ -68,14 +68,8 @@ func loadAndCompact(path string) (*state, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if st.platform == nil {
-		p, err := newPlatform()
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := st.apply(record{Platform: p}); err != nil {
-			return nil, nil, err
-		}
+	if err := st.complete(); err != nil {
+		return nil, nil, err
 	}
 	if err := writeSnapshot(path, st); err != nil {
 		return nil, nil, fmt.Errorf("sandbox: compact %s: %w", path, err)
@@ -85,6 +79,28 @@ func loadAndCompact(path string) (*state, *os.File, error) {
 		return nil, nil, fmt.Errorf("sandbox: open state file: %w", err)
 	}
 	return st, file, nil
+}
+
+// complete gives the platform the keys that it lacks: all of them at the first start, Alipay's in a state file of
+// before there was Alipay.
+func (st *state) complete() error {
+	if st.platform == nil {
+		p, err := newPlatform()
+		if err != nil {
+			return err
+		}
+		return st.apply(record{Platform: p})
+	}
+	if st.platform.Ali != nil {
+		return nil
+	}
+	ali, err := newAliKeys()
+	if err != nil {
+		return err
+	}
+	p := *st.platform
+	p.Ali = ali
+	return st.apply(record{Platform: &p})
 }
 
 func loadState(path string) (*state, error) {

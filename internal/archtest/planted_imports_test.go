@@ -45,7 +45,7 @@ func plantedImports() []planted {
 		{"math/rand/v2", banRule, one("internal/id/a.go", importing("math/rand/v2")), []string{"crypto/rand only"}},
 		{"in a test", banRule, one("internal/id/a_test.go", importing("math/rand")), []string{"crypto/rand only"}},
 		{"seeded runs", banRule, one("test/torture/a_test.go", importing("math/rand/v2")), nil},
-		{"md5 and sha1", banRule, one("sandbox/a.go", importing("crypto/md5", "crypto/sha1")), []string{"MD5", "SHA-1"}},
+		{"md5 and sha1", banRule, one("internal/vault/a.go", importing("crypto/md5", "crypto/sha1")), []string{"MD5", "SHA-1"}},
 		{"database/sql in checkout", banRule, one("internal/checkout/a.go", importing("database/sql")), []string{"opens transactions"}},
 		{"database/sql in its home", banRule, one("internal/db/sqlite/a.go", importing("database/sql", "modernc.org/sqlite")), nil},
 		{"driver in a test", banRule, one("test/e2e/a_test.go", importing("modernc.org/sqlite")), []string{"knows the driver"}},

@@ -116,7 +116,7 @@ func (p *platform) Refund(_ context.Context, r payment.RefundRequest) (payment.R
 	return report, nil
 }
 
-func (p *platform) QueryRefund(_ context.Context, no string) (payment.RefundReport, error) {
+func (p *platform) QueryRefund(_ context.Context, _, no string) (payment.RefundReport, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.failed != nil {

@@ -69,7 +69,7 @@ func (s *Service) askRefund(ctx context.Context, r payment.Refund) (payment.Refu
 		return payment.RefundReport{}, err
 	}
 	if r.Tries > 0 {
-		report, err := provider.QueryRefund(ctx, r.No)
+		report, err := provider.QueryRefund(ctx, p.No, r.No)
 		if errors.Is(err, payment.ErrRejected) { // the question was, not the refund
 			return report, errs.Wrap(errors.New(err.Error()), errs.Unavailable, "refund_unknown_state", "the platform does not tell of this refund")
 		}

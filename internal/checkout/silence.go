@@ -98,9 +98,9 @@ func (i impatient) Refund(ctx context.Context, r payment.RefundRequest) (payment
 }
 
 // QueryRefund implements payment.Provider.
-func (i impatient) QueryRefund(ctx context.Context, refundNo string) (payment.RefundReport, error) {
+func (i impatient) QueryRefund(ctx context.Context, paymentNo, refundNo string) (payment.RefundReport, error) {
 	done := i.watch()
-	report, err := i.Provider.QueryRefund(ctx, refundNo)
+	report, err := i.Provider.QueryRefund(ctx, paymentNo, refundNo)
 	done(err)
 	return report, err
 }

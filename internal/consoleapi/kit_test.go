@@ -139,7 +139,7 @@ func (fakePay) Refund(_ context.Context, r payment.RefundRequest) (payment.Refun
 	return payment.RefundReport{State: payment.RefundProcessing, RefundNo: r.RefundNo}, nil
 }
 
-func (fakePay) QueryRefund(context.Context, string) (payment.RefundReport, error) {
+func (fakePay) QueryRefund(context.Context, string, string) (payment.RefundReport, error) {
 	return payment.RefundReport{}, payment.ErrNotFound
 }
 

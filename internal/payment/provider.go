@@ -32,19 +32,21 @@ type Provider interface {
 	Close(ctx context.Context, paymentNo string) error
 	// Refund gives money back; the first answer is mostly RefundProcessing.
 	Refund(ctx context.Context, r RefundRequest) (RefundReport, error)
-	// QueryRefund asks how far a refund is; ErrNotFound if unknown.
-	QueryRefund(ctx context.Context, refundNo string) (RefundReport, error)
+	// QueryRefund asks how far a payment's refund is; ErrNotFound if unknown.
+	QueryRefund(ctx context.Context, paymentNo, refundNo string) (RefundReport, error)
 }
 
 // Request asks a platform to take money.
 type Request struct {
 	PaymentNo   string // at most 32 of [0-9A-Za-z]
-	Method      string // "native"; later "jsapi", "h5"
+	Method      string // "native", "jsapi", "h5" (WeChat Pay); "precreate", "wap", "page" (Alipay)
 	Description string // what the buyer reads on the phone, at most 127 bytes are used
 	Amount      money.Amount
 	NotifyURL   string
+	ReturnURL   string // where a browser comes back to; proves nothing
 	ExpiresAt   time.Time
 	ClientIP    string
+	PayerID     string // "jsapi": the payer's openid under the account's application
 }
 
 // Instruction is what the buyer's client does to pay.
@@ -52,6 +54,9 @@ type Instruction struct {
 	Kind    string // "qr", "redirect", "jsapi"
 	CodeURL string // for "qr": the text of the QR code
 	URL     string // for "redirect"
+	// Params are for "jsapi": what the page or mini program hands to the app,
+	// signed, by the app's own names.
+	Params map[string]string
 }
 
 // State is the platform's truth about a payment.

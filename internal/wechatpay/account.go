@@ -65,26 +65,6 @@ func New(cfg Config, client *http.Client, clk clock.Clock) (*Account, error) {
 	}, nil
 }
 
-// Create registers a Native order and returns the text of its QR code. The
-// same request again gives a code for the same order.
-func (a *Account) Create(ctx context.Context, r payment.Request) (payment.Instruction, error) {
-	body, err := a.nativeOrder(r)
-	if err != nil {
-		return payment.Instruction{}, because(payment.ErrRejected, err)
-	}
-	raw, err := a.do(ctx, call{http.MethodPost, "/v3/pay/transactions/native", body, http.StatusOK})
-	if err != nil {
-		return payment.Instruction{}, err
-	}
-	var answer struct {
-		CodeURL string `json:"code_url"`
-	}
-	if json.Unmarshal(raw, &answer) != nil || !printable(answer.CodeURL, 512) {
-		return payment.Instruction{}, busy(errAnswer)
-	}
-	return payment.Instruction{Kind: "qr", CodeURL: answer.CodeURL}, nil
-}
-
 // Query asks for the platform's truth about an order.
 func (a *Account) Query(ctx context.Context, paymentNo string) (payment.Report, error) {
 	if err := wantNumber("payment_no", paymentNo, minOutTradeNo, maxOutTradeNo); err != nil {
@@ -154,8 +134,8 @@ func (a *Account) Refund(ctx context.Context, r payment.RefundRequest) (payment.
 	return a.refund(ctx, call{http.MethodPost, "/v3/refund/domestic/refunds", body, http.StatusOK}, r.RefundNo)
 }
 
-// QueryRefund asks how far a refund is.
-func (a *Account) QueryRefund(ctx context.Context, refundNo string) (payment.RefundReport, error) {
+// QueryRefund asks how far a refund is; its own number says all.
+func (a *Account) QueryRefund(ctx context.Context, _, refundNo string) (payment.RefundReport, error) {
 	if err := wantNumber("refund_no", refundNo, 1, maxOutRefundNo); err != nil {
 		return payment.RefundReport{}, because(payment.ErrRejected, err)
 	}

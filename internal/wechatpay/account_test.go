@@ -12,6 +12,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/wechatpay"
 )
 
 const (
@@ -60,7 +61,9 @@ func TestCreateRefusedBeforeItIsSent(t *testing.T) {
 	p := newPlatform(t, always(200, `{"code_url":"weixin://x"}`))
 	a := p.account()
 	for name, spoil := range map[string]func(*payment.Request){
-		"method":          func(r *payment.Request) { r.Method = "jsapi" },
+		"method":          func(r *payment.Request) { r.Method = "app" },
+		"no payer":        func(r *payment.Request) { r.Method = wechatpay.JSAPI },
+		"no address":      func(r *payment.Request) { r.Method, r.ClientIP = wechatpay.H5, "" },
 		"number short":    func(r *payment.Request) { r.PaymentNo = "12345" },
 		"number long":     func(r *payment.Request) { r.PaymentNo = strings.Repeat("1", 33) },
 		"number charset":  func(r *payment.Request) { r.PaymentNo = "P2026/0504" },
@@ -248,7 +251,7 @@ func TestRefundAndQueryRefund(t *testing.T) {
 			require.Equal(t, refundNo, got.RefundNo)
 			require.Equal(t, money.Of(999, money.CNY), got.Amount)
 		}
-		got, err := p.account().QueryRefund(t.Context(), refundNo)
+		got, err := p.account().QueryRefund(t.Context(), "P1", refundNo)
 		require.NoError(t, err)
 		require.Equal(t, want, got.State)
 	}
@@ -260,7 +263,7 @@ func TestRefundFailures(t *testing.T) {
 	require.ErrorIs(t, err, payment.ErrRejected)
 	require.ErrorContains(t, err, "NOT_ENOUGH")
 	p = newPlatform(t, failing(404, "RESOURCE_NOT_EXISTS"))
-	_, err = p.account().QueryRefund(t.Context(), refundNo)
+	_, err = p.account().QueryRefund(t.Context(), "P1", refundNo)
 	require.ErrorIs(t, err, payment.ErrNotFound)
 	for name, body := range map[string]string{
 		"another refund": `{"refund_id":"503","out_refund_no":"R2","status":"PROCESSING","amount":{"refund":999}}`,

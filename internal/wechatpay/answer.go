@@ -6,6 +6,7 @@ import (
 
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 // transaction is an order in the platform's words, alike in a query's answer
@@ -81,10 +82,10 @@ func (t transaction) report() (payment.Report, error) {
 		return payment.Report{}, err
 	}
 	paid := state == payment.StatePaid
-	if !printable(t.OutTradeNo, maxOutTradeNo) || !known(t.MchID, paid) || !known(t.AppID, paid) || !known(t.TransactionID, paid) {
+	if !wire.Printable(t.OutTradeNo, maxOutTradeNo) || !known(t.MchID, paid) || !known(t.AppID, paid) || !known(t.TransactionID, paid) {
 		return payment.Report{}, errMissing
 	}
-	if t.Amount.Total < 0 || t.Amount.Total > maxFen || (paid && t.Amount.Total == 0) || !printable(currency(t.Amount.Currency), 16) {
+	if t.Amount.Total < 0 || t.Amount.Total > maxFen || (paid && t.Amount.Total == 0) || !wire.Printable(currency(t.Amount.Currency), 16) {
 		return payment.Report{}, errAmount
 	}
 	at, err := moment(t.SuccessTime, t.TradeState == "SUCCESS")
@@ -104,10 +105,10 @@ func (r refund) report(status string) (payment.RefundReport, error) {
 	if err != nil {
 		return payment.RefundReport{}, err
 	}
-	if !printable(r.OutRefundNo, maxOutRefundNo) || !printable(r.RefundID, 64) {
+	if !wire.Printable(r.OutRefundNo, maxOutRefundNo) || !wire.Printable(r.RefundID, 64) {
 		return payment.RefundReport{}, errMissing
 	}
-	if r.Amount.Refund <= 0 || r.Amount.Refund > maxFen || !printable(currency(r.Amount.Currency), 16) {
+	if r.Amount.Refund <= 0 || r.Amount.Refund > maxFen || !wire.Printable(currency(r.Amount.Currency), 16) {
 		return payment.RefundReport{}, errAmount
 	}
 	at, err := moment(r.SuccessTime, state == payment.RefundSucceeded)
@@ -121,21 +122,7 @@ func (r refund) report(status string) (payment.RefundReport, error) {
 }
 
 // known: printable, or absent where that is allowed.
-func known(s string, must bool) bool { return printable(s, 64) || (s == "" && !must) }
-
-// printable: 1 to most visible ASCII characters. Numbers of the platform go
-// into unique columns and logs, where NUL, blanks and look-alikes do harm.
-func printable(s string, most int) bool {
-	if s == "" || len(s) > most {
-		return false
-	}
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
-}
+func known(s string, must bool) bool { return wire.Printable(s, 64) || (s == "" && !must) }
 
 // currency: the platform leaves it out where only CNY is possible.
 func currency(s string) string {

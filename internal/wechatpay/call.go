@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"panshi/internal/payment/wire"
 )
 
 const (
@@ -100,11 +102,11 @@ func (g answer) refusal() error {
 	var said struct {
 		Code string `json:"code"`
 	}
-	if json.Unmarshal(g.body, &said) != nil || wantToken(said.Code, 64) != nil {
+	if json.Unmarshal(g.body, &said) != nil || wire.WantToken(said.Code, 64) != nil {
 		said.Code = ""
 	}
 	cause := &platformError{status: g.status, code: said.Code, requestID: g.header.Get("Request-ID")}
-	if wantToken(cause.requestID, 128) != nil {
+	if wire.WantToken(cause.requestID, 128) != nil {
 		cause.requestID = ""
 	}
 	if g.status < 400 || g.status >= 500 || g.status == http.StatusTooManyRequests || said.Code == "" {

@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/url"
 	"slices"
 	"strings"
 
 	"panshi/internal/errs"
+	"panshi/internal/payment/wire"
 )
 
 // ProductionURL is the platform's address for merchants in mainland China.
@@ -63,12 +63,12 @@ func (c Config) parse() (parsed, error) {
 			wrong = errors.Join(wrong, errs.Field(field, codeConfig, err.Error()))
 		}
 	}
-	p.base, err = parseBase(c.BaseURL)
+	p.base, err = wire.ParseBase(c.BaseURL, "weixin.qq.com")
 	note("base_url", err)
-	note("mch_id", wantToken(c.MchID, 32))
-	note("app_id", wantToken(c.AppID, 32))
-	note("merchant_serial", wantToken(c.MerchantSerial, 64))
-	p.private, err = parsePrivateKey(c.MerchantKeyPEM)
+	note("mch_id", wire.WantToken(c.MchID, 32))
+	note("app_id", wire.WantToken(c.AppID, 32))
+	note("merchant_serial", wire.WantToken(c.MerchantSerial, 64))
+	p.private, err = wire.ParsePrivateKey(c.MerchantKeyPEM)
 	note("merchant_key_pem", err)
 	if len(c.APIv3Key) != APIv3KeyBytes {
 		note("apiv3_key", fmt.Errorf("must be exactly %d bytes", APIv3KeyBytes))
@@ -83,19 +83,6 @@ func (c Config) parse() (parsed, error) {
 	return p, wrong
 }
 
-func parseBase(s string) (string, error) {
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
-		return "", errors.New("must be an absolute http or https address")
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || u.Fragment != "":
-		return "", errors.New("must have no user, query or fragment")
-	case u.Scheme == "http" && strings.HasSuffix(u.Hostname(), "weixin.qq.com"):
-		return "", errors.New("the platform itself must be reached by https")
-	}
-	return strings.TrimRight(u.String(), "/"), nil
-}
-
 func parsePlatformKeys(pems map[string]string) (map[string]platformKey, error) {
 	if len(pems) == 0 {
 		return nil, errors.New("at least one platform key is needed")
@@ -103,7 +90,7 @@ func parsePlatformKeys(pems map[string]string) (map[string]platformKey, error) {
 	keys := make(map[string]platformKey, len(pems))
 	var wrong error
 	for _, serial := range sortedKeys(pems) {
-		if err := wantToken(serial, 128); err != nil {
+		if err := wire.WantToken(serial, 128); err != nil {
 			wrong = errors.Join(wrong, fmt.Errorf("a serial: %w", err))
 			continue
 		}
@@ -123,15 +110,6 @@ func sortedKeys(m map[string]string) []string {
 	}
 	slices.Sort(keys)
 	return keys
-}
-
-// wantToken keeps whatever enters a header or a signed line free of quotes,
-// blanks and line breaks.
-func wantToken(s string, most int) error {
-	if s == "" || len(s) > most || strings.Trim(s, alphanumeric+"_-") != "" {
-		return fmt.Errorf("must be 1-%d of letters, digits, _ and -", most)
-	}
-	return nil
 }
 
 // UnmarshalJSON refuses unknown keys and says nothing of what it read.

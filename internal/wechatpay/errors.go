@@ -2,14 +2,12 @@ package wechatpay
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 
 	"panshi/internal/errs"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 var (
@@ -58,22 +56,13 @@ func isOrderClosed(err error) bool {
 	return errors.Is(err, payment.ErrRejected) && errors.As(err, &e) && canonical(e.code) == "ORDERCLOSED"
 }
 
-// networkCause keeps what helps (which address, which certificate, whose
-// time-out) and drops the rest, since net/http quotes bytes of a garbled answer.
+// networkCause drops what net/http quotes of a garbled answer.
 func networkCause(ctx context.Context, err error) error {
-	var op *net.OpError
-	var cert *tls.CertificateVerificationError
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, context.DeadlineExceeded): // the client's own time-out
 		return context.DeadlineExceeded
-	case errors.As(err, &cert):
-		return cert
-	case errors.As(err, &op):
-		return op
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return io.ErrUnexpectedEOF
 	}
-	return errTransport
+	return wire.NetworkCause(err, errTransport)
 }

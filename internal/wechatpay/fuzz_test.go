@@ -18,6 +18,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 const fuzzKey = "fuzz-v3-key-of-exactly-32-bytes!"
@@ -80,13 +81,13 @@ func wantSound(t *testing.T, n payment.Notification) {
 	require.NotEmpty(t, n.ID)
 	require.False(t, n.Payment != nil && n.Refund != nil)
 	if p := n.Payment; p != nil {
-		require.True(t, printable(p.PaymentNo, maxOutTradeNo) && p.MerchantRef != "" && p.AppID != "")
+		require.True(t, wire.Printable(p.PaymentNo, maxOutTradeNo) && p.MerchantRef != "" && p.AppID != "")
 		require.True(t, p.Amount.Minor >= 0 && p.Amount.Minor <= maxFen && p.Amount.Currency != "")
 		require.True(t, p.State != payment.StatePaid || (p.Amount.Minor > 0 && p.TransactionID != ""))
 	}
 	if r := n.Refund; r != nil {
 		require.True(t, r.Amount.Minor > 0 && r.Amount.Minor <= maxFen)
-		require.True(t, printable(r.RefundNo, maxOutRefundNo) && r.RefundID != "")
+		require.True(t, wire.Printable(r.RefundNo, maxOutRefundNo) && r.RefundID != "")
 	}
 }
 

@@ -9,10 +9,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 )
 
 // The lines that are signed, spelled out as the documentation does.
@@ -35,21 +33,6 @@ func TestFreshBorder(t *testing.T) {
 	require.False(t, fresh("", at))
 	require.False(t, fresh("-1800000000", at))
 	require.False(t, fresh(strconv.FormatInt(maxUnix+1, 10), at))
-}
-
-func TestCut(t *testing.T) {
-	require.Equal(t, "a b", cut(" a\nb\x00", 127))
-	require.Equal(t, "磐", cut("磐石", 5))
-	rapid.Check(t, func(t *rapid.T) {
-		s := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes"))
-		if rapid.Bool().Draw(t, "runes") {
-			s = rapid.String().Draw(t, "s")
-		}
-		limit := rapid.IntRange(0, 40).Draw(t, "limit")
-		got := cut(s, limit)
-		require.LessOrEqual(t, len(got), limit)
-		require.True(t, utf8.ValidString(got))
-	})
 }
 
 func TestBeijing(t *testing.T) {

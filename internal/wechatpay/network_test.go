@@ -95,7 +95,7 @@ func TestOnlyQuestionsAreRepeatedAfterANetworkError(t *testing.T) {
 		"close":        {func() error { return a.Close(t.Context(), payNo) }, 1},
 		"refund":       {func() error { _, err := a.Refund(t.Context(), refundRequest()); return err }, 1},
 		"query":        {func() error { _, err := a.Query(t.Context(), payNo); return err }, 2},
-		"query refund": {func() error { _, err := a.QueryRefund(t.Context(), refundNo); return err }, 2},
+		"query refund": {func() error { _, err := a.QueryRefund(t.Context(), "P1", refundNo); return err }, 2},
 	} {
 		calls = 0
 		err := c.do()

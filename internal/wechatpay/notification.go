@@ -9,6 +9,7 @@ import (
 
 	"panshi/internal/errs"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 const (
@@ -47,7 +48,7 @@ func (a *Account) ParseNotification(header http.Header, body []byte) (payment.No
 // read opens and translates a body whose signature is good.
 func (a *Account) read(body []byte) (payment.Notification, error) {
 	var e envelope
-	if json.Unmarshal(body, &e) != nil || !printable(e.ID, 128) || !printable(e.EventType, 128) {
+	if json.Unmarshal(body, &e) != nil || !wire.Printable(e.ID, 128) || !wire.Printable(e.EventType, 128) {
 		return payment.Notification{}, malformed(errAnswer)
 	}
 	n := payment.Notification{ID: e.ID}

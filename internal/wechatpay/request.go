@@ -8,12 +8,11 @@ import (
 	"net/url"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"panshi/internal/errs"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 // Limits of the platform, in bytes.
@@ -36,10 +35,19 @@ type amountOut struct {
 }
 
 type sceneOut struct {
-	PayerClientIP string `json:"payer_client_ip"`
+	PayerClientIP string   `json:"payer_client_ip"`
+	H5            *h5Scene `json:"h5_info,omitempty"`
 }
 
-type nativeOut struct {
+type h5Scene struct {
+	Type string `json:"type"`
+}
+
+type payerOut struct {
+	OpenID string `json:"openid"`
+}
+
+type orderOut struct {
 	AppID       string    `json:"appid"`
 	MchID       string    `json:"mchid"`
 	Description string    `json:"description"`
@@ -47,6 +55,7 @@ type nativeOut struct {
 	TimeExpire  string    `json:"time_expire,omitempty"`
 	NotifyURL   string    `json:"notify_url"`
 	Amount      amountOut `json:"amount"`
+	Payer       *payerOut `json:"payer,omitempty"`
 	Scene       *sceneOut `json:"scene_info,omitempty"`
 }
 
@@ -58,23 +67,32 @@ type refundOut struct {
 	Amount      amountOut `json:"amount"`
 }
 
-func (a *Account) nativeOrder(r payment.Request) ([]byte, error) {
-	description := cut(r.Description, maxDescription)
+// order spells a request for one of the three ways to pay.
+func (a *Account) order(r payment.Request) ([]byte, error) {
+	description := wire.Cut(r.Description, maxDescription)
 	if err := errors.Join(
-		check(r.Method == "native", "method", "only native is offered"),
 		wantNumber("payment_no", r.PaymentNo, minOutTradeNo, maxOutTradeNo),
 		wantFen("amount", r.Amount),
 		wantNotifyURL(r.NotifyURL),
 		check(description != "", "description", "must not be empty"),
+		check(r.Method != JSAPI || wire.WantToken(r.PayerID, 128) == nil, "payer_id", "must be the payer's openid"),
+		check(r.Method != H5 || scene(r.ClientIP) != nil, "client_ip", "must be the payer's address"),
 	); err != nil {
 		return nil, err
 	}
-	return json.Marshal(nativeOut{
+	out := orderOut{
 		AppID: a.appID, MchID: a.mchID, Description: description, OutTradeNo: r.PaymentNo,
 		TimeExpire: beijing(r.ExpiresAt), NotifyURL: r.NotifyURL,
 		Amount: amountOut{Total: r.Amount.Minor, Currency: string(r.Amount.Currency)},
 		Scene:  scene(r.ClientIP),
-	})
+	}
+	switch r.Method {
+	case JSAPI:
+		out.Payer = &payerOut{r.PayerID}
+	case H5:
+		out.Scene.H5 = &h5Scene{"Wap"}
+	}
+	return json.Marshal(out)
 }
 
 func refundOrder(r payment.RefundRequest) ([]byte, error) {
@@ -94,14 +112,14 @@ func refundOrder(r payment.RefundRequest) ([]byte, error) {
 	}
 	return json.Marshal(refundOut{
 		OutTradeNo: r.PaymentNo, OutRefundNo: r.RefundNo,
-		Reason: cut(r.Reason, maxReason), NotifyURL: r.NotifyURL,
+		Reason: wire.Cut(r.Reason, maxReason), NotifyURL: r.NotifyURL,
 		Amount: amountOut{Total: r.Total.Minor, Refund: r.Amount.Minor, Currency: string(r.Amount.Currency)},
 	})
 }
 
 // wantNumber checks an out_trade_no or out_refund_no.
 func wantNumber(field, s string, least, most int) error {
-	return check(len(s) >= least && len(s) <= most && strings.Trim(s, alphanumeric+"_-|*") == "",
+	return check(len(s) >= least && len(s) <= most && strings.Trim(s, wire.Alphanumeric+"_-|*") == "",
 		field, fmt.Sprintf("must be %d-%d of letters, digits and _-|*", least, most))
 }
 
@@ -126,31 +144,13 @@ func check(ok bool, field, msg string) error {
 	return errs.Field(field, "payment_request_invalid", msg)
 }
 
-// cut makes valid UTF-8 without control characters of at most limit bytes that
-// ends at a rune border.
-func cut(s string, limit int) string {
-	s = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(s, "")))
-	if len(s) <= limit {
-		return s
-	}
-	for limit > 0 && !utf8.RuneStart(s[limit]) {
-		limit--
-	}
-	return strings.TrimSpace(s[:limit])
-}
-
 // beijing spells an expiry as the platform reads it; "" for none. Fractions of
 // a second are dropped, so the platform never closes later than we do.
 func beijing(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}
-	return t.In(time.FixedZone("CST", 8*60*60)).Format(time.RFC3339)
+	return t.In(wire.Beijing()).Format(time.RFC3339)
 }
 
 func scene(ip string) *sceneOut {

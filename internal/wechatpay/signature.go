@@ -31,13 +31,21 @@ const (
 func (a *Account) authorization(method, uri string, body []byte) (string, error) {
 	stamp := strconv.FormatInt(a.clock.Now().Unix(), 10)
 	nonce := rand.Text()
-	sum := digest(body, method, uri, stamp, nonce)
-	sig, err := rsa.SignPKCS1v15(nil, a.private, crypto.SHA256, sum)
+	sig, err := a.signature(digest(body, method, uri, stamp, nonce))
 	if err != nil {
-		return "", fmt.Errorf("sign the request: %w", err)
+		return "", err
 	}
 	return fmt.Sprintf(`%s mchid="%s",nonce_str="%s",signature="%s",timestamp="%s",serial_no="%s"`,
-		scheme, a.mchID, nonce, base64.StdEncoding.EncodeToString(sig), stamp, a.serial), nil
+		scheme, a.mchID, nonce, sig, stamp, a.serial), nil
+}
+
+// signature is the merchant's over a digest, in base64.
+func (a *Account) signature(sum []byte) (string, error) {
+	sig, err := rsa.SignPKCS1v15(nil, a.private, crypto.SHA256, sum)
+	if err != nil {
+		return "", fmt.Errorf("sign: %w", err)
+	}
+	return base64.StdEncoding.EncodeToString(sig), nil
 }
 
 // verify believes a message of the platform or says why not. body is the raw
