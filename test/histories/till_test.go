@@ -93,7 +93,7 @@ func (p *till) Refund(_ context.Context, r payment.RefundRequest) (payment.Refun
 }
 
 // QueryRefund implements payment.Provider.
-func (p *till) QueryRefund(_ context.Context, no string) (payment.RefundReport, error) {
+func (p *till) QueryRefund(_ context.Context, _, no string) (payment.RefundReport, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if r, ok := p.refunds[no]; ok {
