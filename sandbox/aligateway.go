@@ -224,7 +224,7 @@ func (s *Sandbox) aliSend(w http.ResponseWriter, method string, certs bool, memb
 	if certs {
 		cert = `"alipay_cert_sn":"` + aliSerial(ali.cert) + `",`
 	}
-	w.Header().Set("Content-Type", "text/html;charset=utf-8")                                        // as the gateway says
+	w.Header().Set("Content-Type", "text/html;charset=utf-8") // as the gateway says
 	out := `{"` + name + `":` + string(node) + `,` + cert + `"sign":"` + sig + `"}`
 	_, _ = io.WriteString(w, out) //nolint:gosec // JSON to a program; whoever has gone is not told
 }
