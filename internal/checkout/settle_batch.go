@@ -11,14 +11,29 @@ import (
 	"panshi/internal/stock"
 )
 
-// rowsOfSettling is what settling an order of one card writes: transaction,
-// payment, entry with two legs, card, delivery, order, record, counter.
-const rowsOfSettling = 10
+// rowsOfSettling is what settling an order writes besides its goods:
+// transaction, payment, entry with two legs, order, record.
+const rowsOfSettling = 7
 
-// rows is what a report is expected to write. How many goods its order has is
-// known only when it was read: what is too much for one transaction then runs
-// alone.
-func (settling) rows() int { return rowsOfSettling }
+// rows is what a report is expected to write: settling an order of one card.
+// How many goods its order has is known only when it was read: what is too
+// much for one transaction then runs alone.
+func (settling) rows() int { return rowsOfSettling + rowsOfOneCard }
+
+// rowsOfOneCard are the card, its delivery and its counter.
+const rowsOfOneCard = 3
+
+// rowsOfGoods is what giving lines writes: a counter a line, and a delivery
+// with its card for every key, or one delivery for any other line.
+func rowsOfGoods(lines []order.Line) int {
+	n := len(lines) + 2*cardsOf(lines)
+	for _, l := range lines {
+		if l.StockMode != string(stock.Cards) {
+			n++
+		}
+	}
+	return n
+}
 
 // settleBatch settles many reports in one transaction by statements on sets
 // of rows: those that are as they should be. Every other report is found before
@@ -143,7 +158,7 @@ func (b *settleBatch) readLines() error {
 	total := 0
 	b.keep(func(c *settled) bool {
 		c.lines = lines[c.order.ID]
-		rows := rowsOfSettling + 2*cardsOf(c.lines) + 2*len(c.lines)
+		rows := rowsOfSettling + rowsOfGoods(c.lines)
 		if total+rows > db.MaxRows {
 			return false
 		}
