@@ -33,6 +33,13 @@ type filled[V any] struct {
 	loadedAt time.Time // when its load began
 }
 
+// landed is the flight that brought the value.
+func (f *filled[V]) landed() *flight[V] {
+	done := make(chan struct{})
+	close(done)
+	return &flight[V]{began: f.loadedAt, done: done, value: f.value}
+}
+
 // flight is a load under way.
 type flight[V any] struct {
 	began time.Time
@@ -65,14 +72,14 @@ func (c *cell[V]) get(ctx context.Context, t terms[V], load Load[V]) (V, error) 
 	now := t.clock.Now()
 	old := c.filled.Load()
 	if old == nil {
-		return c.join(ctx, t, load, false).wait(ctx)
+		return c.join(ctx, t, load, nil, false).wait(ctx)
 	}
 	since, stale := t.stale(old, now)
 	if !stale {
 		return old.value, nil
 	}
 	spare := now.Sub(since) < keep
-	f := c.join(ctx, t, load, spare)
+	f := c.join(ctx, t, load, old, spare)
 	switch {
 	case now.Sub(since) < grace, f == nil:
 		return old.value, nil
@@ -86,15 +93,18 @@ func (c *cell[V]) get(ctx context.Context, t terms[V], load Load[V]) (V, error) 
 	return f.value, f.err
 }
 
-// join starts a load or finds the one under way. With a value to spare there
-// is none, nil, shortly after one failed.
-func (c *cell[V]) join(ctx context.Context, t terms[V], load Load[V], spare bool) *flight[V] {
+// join starts a load or finds the one under way, or the one that ended since
+// the caller saw old. With a value to spare there is none, nil, shortly after
+// one failed.
+func (c *cell[V]) join(ctx context.Context, t terms[V], load Load[V], old *filled[V], spare bool) *flight[V] {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := t.clock.Now()
-	switch {
+	switch got := c.filled.Load(); {
 	case c.flight != nil:
 		return c.flight
+	case got != nil && got != old: // it landed before the caller got here: a second load would bring the same
+		return got.landed()
 	case spare && !c.failedAt.IsZero() && now.Sub(c.failedAt) < again:
 		return nil
 	}
