@@ -48,7 +48,7 @@ func TestCallbackOfPaymentAndRefund(t *testing.T) {
 			}
 		}
 		return len(calls) == 2
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 	again := r.dev("POST", "/simulate/callback", `{"out_trade_no":"ORDER0001","out_refund_no":"R1"}`)
 	require.Equal(t, []any{204.0}, again.body["statuses"])
 }

@@ -266,7 +266,7 @@ func (in *inbox) next(t *testing.T) delivery {
 	select {
 	case d := <-in.got:
 		return d
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("no callback came")
 	}
 	return delivery{}

@@ -124,7 +124,7 @@ func fakeShop(t *testing.T, f *fake) (data string) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(data, "admin.sock"))
 		return err == nil
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	return data
 }
 

@@ -146,7 +146,7 @@ func TestSetupThroughTheSocket(t *testing.T) {
 	_, err = out.Read(make([]byte, 4096))
 	require.NoError(t, err)
 	socket := filepath.Join(dir, "panshi-data", "admin.sock")
-	require.Eventually(t, func() bool { _, err := os.Stat(socket); return err == nil }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, err := os.Stat(socket); return err == nil }, 30*time.Second, time.Millisecond)
 
 	got := panshi(t, dir, "merchant", "put", "--slug", "two", "--name", "二", "--notice", strings.Repeat("休", 333))
 	require.Equal(t, exitDone, got.code, "%+v", got)

@@ -263,7 +263,7 @@ func TestHashingIsBounded(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return h.waiting.Load() == hashQueue }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return h.waiting.Load() == hashQueue }, 30*time.Second, time.Millisecond)
 	_, err := h.enter(t.Context())
 	require.ErrorIs(t, err, errHashBusy)
 	for _, leave := range leaves {

@@ -88,7 +88,7 @@ func serve(t *testing.T, dir string, ops Operations) *running {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(dir, socketName))
 		return err == nil
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	return r
 }
 

@@ -51,7 +51,7 @@ func setupShop(t *testing.T, f *fakeSetup) (*Client, *logBook) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(dir, socketName))
 		return err == nil
-	}, 5*time.Second, time.Millisecond)
+	}, 30*time.Second, time.Millisecond)
 	return (&running{dir: dir}).dial(t), book
 }
 

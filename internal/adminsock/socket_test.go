@@ -57,7 +57,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 		defer c.Close()
 		_, err = c.Status(t.Context())
 		return err == nil
-	}, 5e9, 1e6)
+	}, 30e9, 1e6)
 	require.NoError(t, shop.stop())
 	entries, err := os.ReadDir(dir)
 	require.NoError(t, err)

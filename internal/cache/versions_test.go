@@ -117,16 +117,29 @@ func TestSupplyRaisesAtMostOnceASecondAndNeverForgets(t *testing.T) {
 		for range 150 {
 			update(t, d, func(tx *db.Tx) error { return cache.SupplyTx(tx, shop, false) })
 		}
-		took := time.Since(began)
 		during, _ := state(t, d, shop)
+		took := time.Since(began)
 		require.LessOrEqual(t, during-before, int64(took/time.Second)+1)
-		require.Eventually(t, func() bool { now, _ := state(t, d, shop); return now > during }, 5*time.Second, 20*time.Millisecond,
+		require.Eventually(t, func() bool { now, _ := state(t, d, shop); return now > during }, 30*time.Second, 20*time.Millisecond,
 			"the last change is told too")
 		update(t, d, func(tx *db.Tx) error { return cache.SupplyTx(tx, shop, true) })
 		update(t, d, func(tx *db.Tx) error { return cache.SupplyTx(tx, shop, true) })
 		now, _ := state(t, d, shop)
 		require.GreaterOrEqual(t, now, during+3, "sold out and restock do not wait for the second")
 	})
+}
+
+// reachesWithin wants a change to reach a node within a limit. A busy machine
+// may be late some times, but not each time.
+func reachesWithin(t *testing.T, limit time.Duration, from db.DB, to *node, shop id.ID) {
+	t.Helper()
+	var took [10]time.Duration
+	for i := range took {
+		if took[i] = reaches(t, from, to, shop); took[i] < limit {
+			return
+		}
+	}
+	require.Fail(t, "too late each time", "%v, not within %v", took, limit)
 }
 
 // reaches measures how long it takes until to no longer serves what it has.
@@ -141,10 +154,10 @@ func reaches(t *testing.T, from db.DB, to *node, shop id.ID) time.Duration {
 			_, err = to.cache.Get(t.Context(), k, gives("v"))
 		}
 		return fresh
-	}, 5*time.Second, 5*time.Millisecond)
+	}, 30*time.Second, 5*time.Millisecond)
 	update(t, from, func(tx *db.Tx) error { return cache.BumpTx(tx, shop) })
 	began := time.Now()
-	require.Eventually(t, func() bool { _, fresh := to.cache.Fresh(k); return !fresh }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { _, fresh := to.cache.Fresh(k); return !fresh }, 30*time.Second, time.Millisecond)
 	return time.Since(began)
 }
 
@@ -152,14 +165,14 @@ func TestAChangeReachesEveryNode(t *testing.T) {
 	url := dbtest.EmptyPostgres(t)
 	first, second := startNode(t, pool(t, url)), startNode(t, pool(t, url))
 	shop := newMerchant(t, first.db, "a")
-	var slow int
-	for range 10 {
-		if reaches(t, first.db, second, shop) > 300*time.Millisecond {
-			slow++
+	reachesWithin(t, 2*time.Second, second.db, second, shop)
+	// Messages bring it, not the look every half second, which would be as fast eight times in a row once in a thousand.
+	for quick, tries := 0, 0; quick < 8; tries++ {
+		require.Less(t, tries, 100)
+		if quick++; reaches(t, first.db, second, shop) > 200*time.Millisecond {
+			quick = 0
 		}
-		require.Less(t, reaches(t, second.db, second, shop), 2*time.Second)
 	}
-	require.Less(t, slow, 5, "messages bring it, not the look every half second")
 }
 
 // deaf is a database whose messages never come.
@@ -172,7 +185,7 @@ func TestWithoutMessagesTheLookBringsIt(t *testing.T) {
 		d := open(dbtest.Options{})
 		n := startNode(t, deaf{d})
 		shop := newMerchant(t, d, "a")
-		require.Less(t, reaches(t, d, n, shop), 2*time.Second)
+		reachesWithin(t, 2*time.Second, d, n, shop)
 	})
 }
 
@@ -182,7 +195,7 @@ func TestASeveredListenerIsMadeUpFor(t *testing.T) {
 	shop := newMerchant(t, first, "a")
 	for range 2 {
 		severed(t, first)
-		require.Less(t, reaches(t, first, second, shop), 2*time.Second)
+		reachesWithin(t, 2*time.Second, first, second, shop)
 	}
 }
 
@@ -196,5 +209,5 @@ func severed(t *testing.T, d db.DB) {
 				WHERE application_name = 'panshi listener' AND datname = current_database()`)
 		}))
 		return n == 1
-	}, 5*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 }

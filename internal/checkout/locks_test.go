@@ -13,6 +13,8 @@ import (
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
 	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
+	"panshi/internal/db/postgres"
 )
 
 // during runs a transaction that does first, then waits until release is
@@ -46,6 +48,19 @@ func (s *shop) during(t *testing.T, first, last func(tx *db.Tx) error) (release 
 
 func nothing(*db.Tx) error { return nil }
 
+// newPatientShop is on a server on which a wait for a lock has time until the
+// test has seen it, on a busy machine too.
+func newPatientShop(t *testing.T) *shop {
+	t.Helper()
+	return newShopOn(t, dbtest.Postgres(t, func(c *postgres.Config) { c.StatementLimit = time.Minute }))
+}
+
+// awaitWaiter returns when a transaction waits for a lock.
+func (s *shop) awaitWaiter(t *testing.T) {
+	t.Helper()
+	require.Eventually(t, func() bool { return s.waiters() > 0 }, 30*time.Second, time.Millisecond)
+}
+
 // both places one request alone and two in a batch.
 func (s *shop) both(keys string, lines ...checkout.PlaceLine) error {
 	_, alone := s.svc.Place(s.t.Context(), s.request(keys+"1", keys+"1", lines...))
@@ -74,7 +89,7 @@ func TestCardsInOtherHandsAreSteppedOver(t *testing.T) {
 // TestCountersComeLast: an order that waits for a counter has done all its
 // other work, so that others wait for it as short as possible.
 func TestCountersComeLast(t *testing.T) {
-	s := newServerShop(t)
+	s := newPatientShop(t)
 	sku := s.product("card", catalog.Card, 100)
 	for name, place := range map[string]func(key string) error{
 		"alone": func(key string) error {
@@ -96,8 +111,8 @@ func TestCountersComeLast(t *testing.T) {
 			}, nothing)
 			placed := make(chan error, 1)
 			go func() { placed <- place(name[:1]) }()
-			require.Eventually(t, func() bool { return s.freeCards(sku) < s.available(sku) }, time.Second, time.Millisecond,
-				"it holds its cards while it waits for the counter")
+			s.awaitWaiter(t) // for counting locks the cards, and an order that meets that takes none
+			require.Less(t, s.freeCards(sku), s.available(sku), "it holds its cards while it waits for the counter")
 			require.NoError(t, release())
 			require.NoError(t, <-placed)
 			s.sound()
@@ -105,7 +120,8 @@ func TestCountersComeLast(t *testing.T) {
 	}
 }
 
-// freeCards counts the available cards that no transaction holds.
+// freeCards counts the available cards that no transaction holds. It holds
+// them itself while it counts.
 func (s *shop) freeCards(sku catalog.SKU) (n int64) {
 	require.NoError(s.t, s.db.Update(s.t.Context(), func(tx *db.Tx) error {
 		return tx.Get([]any{&n}, `SELECT COUNT(*) FROM (SELECT id FROM cards
@@ -117,7 +133,7 @@ func (s *shop) freeCards(sku catalog.SKU) (n int64) {
 // TestADeadlockIsTriedAgain makes an order and another transaction wait for
 // each other's counters; both come through.
 func TestADeadlockIsTriedAgain(t *testing.T) {
-	s := newServerShop(t)
+	s := newPatientShop(t)
 	one, two := s.product("one", catalog.Text, 1), s.product("two", catalog.Text, 1)
 	for i := range 3 {
 		locked := func(sku catalog.SKU) func(tx *db.Tx) error {
@@ -129,7 +145,7 @@ func TestADeadlockIsTriedAgain(t *testing.T) {
 		release := s.during(t, locked(two), locked(one)) // orders go by SKU ids: first one, then two
 		placed := make(chan error, 1)
 		go func() { placed <- s.both(fmt.Sprint(i), of(two, 1), of(one, 1)) }()
-		require.Eventually(t, func() bool { return s.waiters() > 0 }, time.Second, time.Millisecond)
+		s.awaitWaiter(t)
 		require.NoError(t, release())
 		require.NoError(t, <-placed)
 	}

@@ -64,7 +64,7 @@ func TestWhatComesBackHereIsSeenAtOnce(t *testing.T) {
 		require.Eventually(t, func() bool { // the wake-up comes soon after the commit
 			_, err := s.place("x"+p.Order.No, of(sku, 1))
 			return err == nil
-		}, time.Second, time.Millisecond)
+		}, 30*time.Second, time.Millisecond)
 		s.expire()
 	}
 	s.sound()

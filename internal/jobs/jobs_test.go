@@ -65,13 +65,13 @@ func TestRunnerRunsRetriesAndStops(t *testing.T) {
 	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, nil, clock.System{}, quiet())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); r.Run(ctx) }()
-	require.Eventually(t, func() bool { return done.Load() == 39 }, 10*time.Second, 5*time.Millisecond)
-	require.Eventually(t, func() bool { return left(t, d) == 1 }, 10*time.Second, 5*time.Millisecond, "the failed one stays")
+	require.Eventually(t, func() bool { return done.Load() == 39 }, 30*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return left(t, d) == 1 }, 30*time.Second, 5*time.Millisecond, "the failed one stays")
 	require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
 		_, err := tx.Exec(`UPDATE jobs SET run_at = 1`)
 		return err
 	}))
-	require.Eventually(t, func() bool { return left(t, d) == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return left(t, d) == 0 }, 30*time.Second, 5*time.Millisecond)
 	cancel()
 	<-stopped
 }
@@ -95,7 +95,7 @@ func TestGivenUpJobIsKeptForAPerson(t *testing.T) {
 		_ = d.View(t.Context(), func(tx *db.Tx) error { return tx.Get([]any{&n}, `SELECT COUNT(*) FROM jobs WHERE dead = 1`) })
 		return n
 	}
-	require.Eventually(t, func() bool { due(); return dead() == 1 }, 10*time.Second, 10*time.Millisecond)
+	require.Eventually(t, func() bool { due(); return dead() == 1 }, 30*time.Second, 10*time.Millisecond)
 	require.Equal(t, int64(2), tries.Load())
 	cancel()
 	<-stopped
@@ -114,7 +114,7 @@ func TestSweepRunsOnOneNode(t *testing.T) {
 		r := jobs.NewRunner(d, string(rune('a'+node)), nil, []jobs.Sweep{sweep}, clock.System{}, quiet())
 		go func() { r.Run(ctx); stopped <- struct{}{} }()
 	}
-	require.Eventually(t, func() bool { return runs[0].Load()+runs[1].Load() > 20 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return runs[0].Load()+runs[1].Load() > 20 }, 30*time.Second, time.Millisecond)
 	cancel()
 	<-stopped
 	<-stopped

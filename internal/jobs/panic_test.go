@@ -29,7 +29,7 @@ func TestPanicsAreFailures(t *testing.T) {
 	r := jobs.NewRunner(d, "test", map[string]jobs.Handler{"mail": handler}, []jobs.Sweep{sweep}, clock.System{}, quiet())
 	stopped := make(chan struct{})
 	go func() { defer close(stopped); r.Run(ctx) }()
-	require.Eventually(t, func() bool { return runs.Load() > 1001 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return runs.Load() > 1001 }, 30*time.Second, time.Millisecond)
 	cancel()
 	<-stopped
 	require.Equal(t, 1, left(t, d), "the job waits for its next attempt")

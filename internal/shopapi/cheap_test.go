@@ -77,7 +77,7 @@ func TestRatioToABareHandler(t *testing.T) {
 	lines := web.NewLogWriter(io.Discard)
 	n := newNode(t, d, cache.DefaultConfig(), lines)
 	ours := loopback(t, n.handler)
-	turns := 12
+	turns := 5
 	if os.Getenv("PANSHI_TORTURE") == "long" {
 		turns = 100
 	}

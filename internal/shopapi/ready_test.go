@@ -156,8 +156,8 @@ func TestEveryChangeShowsOnEveryNode(t *testing.T) {
 			began := time.Now()
 			require.Eventually(t, func() bool { // the list of merchants is up to a second old, there too
 				return !equal(before, look(anew))
-			}, 4*time.Second, 10*time.Millisecond, "%s changes nothing", c.name)
-			require.Eventually(t, func() bool { return equal(look(anew), look(ready)) }, 4*time.Second, 10*time.Millisecond, c.name)
+			}, 30*time.Second, 10*time.Millisecond, "%s changes nothing", c.name)
+			require.Eventually(t, func() bool { return equal(look(anew), look(ready)) }, 8*time.Second, 10*time.Millisecond, c.name)
 			t.Logf("%s: %v", c.name, time.Since(began).Round(time.Millisecond))
 		}
 	})
@@ -204,7 +204,7 @@ func TestAThousandRequestsMakeOneQuery(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return n.guard.InFlight() == 1000 }, 20*time.Second, time.Millisecond, "all of them wait")
+	require.Eventually(t, func() bool { return n.guard.InFlight() == 1000 }, 30*time.Second, time.Millisecond, "all of them wait")
 	close(release)
 	all.Wait()
 	require.Zero(t, wrong.Load())
@@ -233,7 +233,7 @@ func TestASlowOrBrokenDatabaseIsAnsweredFor(t *testing.T) {
 			for _, target := range targets {
 				began := time.Now()
 				require.Equal(t, want[target], n.ask("mine.example", target, "en"))
-				require.Less(t, time.Since(began), 2*time.Second)
+				require.Less(t, time.Since(began), 4*time.Second) // a load that hangs is given up after 5
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
@@ -244,7 +244,7 @@ func TestASlowOrBrokenDatabaseIsAnsweredFor(t *testing.T) {
 	setCount(t, d, s.merchant.ID, s.products[1].SKUs[0].ID, 77)
 	require.Eventually(t, func() bool {
 		return strings.Contains(n.ask("mine.example", "/api/v1/products/"+s.products[1].ID.String(), "en").body, `"available":77`)
-	}, 10*time.Second, 10*time.Millisecond)
+	}, 30*time.Second, 10*time.Millisecond)
 }
 
 type lockedBuffer struct {

@@ -30,7 +30,7 @@ func TestBench(t *testing.T) {
 			o := run(t, "--engine", engine, "--sizes", "1e3", "--seconds", "0.2", "--rounds", "2", "--clients", "16", "--json")
 			r := o.report(t)
 			requireWhole(t, r.Report)
-			requireGone(t, o.dir, 10*time.Second)
+			requireGone(t, o.dir, time.Minute)
 			require.Equal(t, engine == "postgres", strings.HasPrefix(r.Engine, "PostgreSQL"), r.Engine)
 			for _, x := range r.Results {
 				if x.Scenario != bench.Start {

@@ -61,7 +61,7 @@ func TestKillTheDatabase(t *testing.T) {
 	server.Stop()
 	time.Sleep(1500 * time.Millisecond)
 	server.Start()
-	recovered := within(t, 5*time.Second, "recovery", func() bool {
+	recovered := within(t, 20*time.Second, "recovery", func() bool {
 		status, _, _, err := crowd.client.Raw(t.Context(), "GET", "/readyz", nil, nil)
 		return err == nil && status == 200
 	})

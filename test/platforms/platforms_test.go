@@ -178,7 +178,7 @@ func (r *rig) follow(in payment.Instruction) {
 // heard waits for a callback about a payment and reads it.
 func (r *rig) heard(p provider, no string) payment.Notification {
 	r.t.Helper()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for {
 		select {
 		case req := <-r.notes:
@@ -231,7 +231,7 @@ func (r *rig) refunds(name string, p provider, no string, told payment.Report) {
 		require.Eventually(t, func() bool {
 			got, err := p.QueryRefund(t.Context(), no, back.RefundNo)
 			return err == nil && got.State == payment.RefundSucceeded && got.Amount == yuan(fen)
-		}, 10*time.Second, 5*time.Millisecond, name)
+		}, 30*time.Second, 5*time.Millisecond, name)
 	}
 	more := payment.RefundRequest{RefundNo: no + "R3", PaymentNo: no, Amount: yuan(1), Total: yuan(1234)}
 	_, err := p.Refund(t.Context(), more)

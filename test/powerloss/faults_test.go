@@ -74,7 +74,7 @@ func TestEIO(t *testing.T) {
 // awaitFailedSync waits until the disk has failed, which the next order does.
 func (w *world) awaitFailedSync() {
 	w.t.Helper()
-	require.Eventually(w.t, func() bool { return w.disk.Counts().FailedSyncs > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(w.t, func() bool { return w.disk.Counts().FailedSyncs > 0 }, 30*time.Second, time.Millisecond)
 }
 
 // TestRestartAfterEIO: the process is restarted after a failed fsync, and the

@@ -251,7 +251,7 @@ func (w *world) requireShelf(ctx context.Context, slug string, available int64) 
 		if err != nil || seen == available {
 			return err
 		}
-		if tries == 40 {
+		if tries == 150 {
 			return fmt.Errorf("%s: %d available instead of %d", slug, seen, available)
 		}
 		select {

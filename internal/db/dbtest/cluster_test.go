@@ -45,7 +45,7 @@ func TestServerEndsWithItsTest(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(dir)
 		return os.IsNotExist(err)
-	}, 20*time.Second, 20*time.Millisecond)
+	}, 30*time.Second, 20*time.Millisecond)
 }
 
 // TestEngines gives each engine's test databases that do not see each other.

@@ -50,7 +50,7 @@ func TestMessagesReachOtherProcesses(t *testing.T) {
 	for text := ""; text != "last"; rounds++ {
 		select {
 		case text = <-far:
-		case <-time.After(10 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("the last message did not come")
 		}
 	}
@@ -68,7 +68,7 @@ func TestABrokenListenerComesBackAndHasAllLook(t *testing.T) {
 	select {
 	case text := <-far:
 		require.Empty(t, text)
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("it did not come back")
 	}
 	require.NoError(t, d.Update(context.Background(), func(tx *db.Tx) error { tx.Tell("topic", "heard again"); return nil }))

@@ -29,7 +29,7 @@ func terminate(t *testing.T, by *postgres.DB, state string) (n int64) {
 			return tx.Get([]any{new(bool)}, `SELECT pg_terminate_backend($1::int)`, pid)
 		}))
 	}
-	require.Eventually(t, func() bool { return len(pids()) == 0 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return len(pids()) == 0 }, 30*time.Second, 5*time.Millisecond)
 	return int64(len(victims))
 }
 
