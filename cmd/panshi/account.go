@@ -18,15 +18,22 @@ type accountCmd struct {
 }
 
 type accountPutCmd struct {
-	Wechatpay accountWechatpayCmd `cmd:"" help:"Store an account at WeChat Pay (Native: the buyer scans a QR code)."`
+	Wechatpay accountWechatpayCmd `cmd:"" help:"Store an account at WeChat Pay."`
+	Alipay    accountAlipayCmd    `cmd:"" help:"Store an application at Alipay."`
+}
+
+// accountFlags are what accounts of all platforms have.
+type accountFlags struct {
+	File     string  `arg:"" help:"The account's settings (JSON); - reads standard input."`
+	Merchant *string `placeholder:"SLUG" help:"Whose (default: the first merchant)."`
+	Name     *string `placeholder:"TEXT" help:"As the buyer reads it (default: the platform's name)."`
+	NameEN   *string `name:"name-en" placeholder:"TEXT" help:"The same in English."`
+	Off      bool    `help:"Store it, but take no new payments by it."`
 }
 
 type accountWechatpayCmd struct {
-	File     string  `arg:"" help:"The account's settings (JSON); - reads standard input."`
-	Merchant *string `placeholder:"SLUG" help:"Whose (default: the first merchant)."`
-	Name     *string `placeholder:"TEXT" help:"As the buyer reads it (default 微信支付)."`
-	NameEN   *string `name:"name-en" placeholder:"TEXT" help:"The same in English (default WeChat Pay)."`
-	Off      bool    `help:"Store it, but take no new payments by it."`
+	accountFlags
+	Method string `placeholder:"METHOD" default:"native" enum:"native,jsapi,h5" help:"native (a QR code), jsapi (inside WeChat) or h5 (a phone's browser); default ${default}."`
 }
 
 // Help implements kong.HelpProvider.
@@ -34,16 +41,46 @@ func (accountWechatpayCmd) Help() string {
 	return `The file has mch_id, app_id, merchant_serial, merchant_key_pem (the text of apiclient_key.pem), apiv3_key and
 platform_keys (an object: PUB_KEY_ID_… or certificate serial to PEM text); base_url is the platform's if left out.
 The settings are sealed with the shop's key and never come back; remove the file afterwards. The account with the
-same mch_id is replaced.
+same mch_id and method is replaced; repeat the command for each method that the platform opened for you.
 
   panshi account put wechatpay wechatpay.json
+  panshi account put wechatpay wechatpay.json --method h5
   panshi account put wechatpay - --merchant shop < wechatpay.json
   panshi account put wechatpay wechatpay.json --off`
 }
 
 // Run checks the settings and stores the account.
 func (c accountWechatpayCmd) Run(ctx context.Context, g *globals, t *terminal) error {
-	r, err := c.request()
+	return c.store(ctx, g, t, "wechatpay", c.Method)
+}
+
+type accountAlipayCmd struct {
+	accountFlags
+	Method string `placeholder:"METHOD" default:"precreate" enum:"precreate,wap,page" help:"precreate (a QR code), wap (a phone's browser) or page (a desk's browser); default ${default}."`
+}
+
+// Help implements kong.HelpProvider.
+func (accountAlipayCmd) Help() string {
+	return `The file has app_id, seller_id (the merchant's PID, 2088…) and app_key_pem (the application's private key), and
+either alipay_public_key or, for an application with certificates, app_cert (appCertPublicKey_….crt), alipay_cert
+(alipayCertPublicKey_RSA2.crt) and alipay_root_cert (alipayRootCert.crt), each the file's text; base_url is the
+platform's if left out. Keys may be PEM or the bare base64 of the platform's key tool.
+The settings are sealed with the shop's key and never come back; remove the file afterwards. The account with the
+same seller_id and method is replaced; repeat the command for each method that the platform opened for you.
+
+  panshi account put alipay alipay.json
+  panshi account put alipay alipay.json --method wap
+  panshi account put alipay - --merchant shop < alipay.json
+  panshi account put alipay alipay.json --off`
+}
+
+// Run checks the settings and stores the account.
+func (c accountAlipayCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	return c.store(ctx, g, t, "alipay", c.Method)
+}
+
+func (c accountFlags) store(ctx context.Context, g *globals, t *terminal, provider, method string) error {
+	r, err := c.request(provider, method)
 	if err != nil {
 		return err
 	}
@@ -51,7 +88,7 @@ func (c accountWechatpayCmd) Run(ctx context.Context, g *globals, t *terminal) e
 	if err != nil {
 		return err
 	}
-	if _, err := app.WechatPayConfig(config); err != nil {
+	if err := app.CheckAccount(provider, config); err != nil {
 		return err
 	}
 	return withShop(ctx, g, t, refuse, func(s *shop) error {
@@ -68,8 +105,8 @@ func (c accountWechatpayCmd) Run(ctx context.Context, g *globals, t *terminal) e
 	})
 }
 
-func (c accountWechatpayCmd) request() (adminsock.AccountRequest, error) {
-	r := adminsock.AccountRequest{Provider: "wechatpay", Off: c.Off}
+func (c accountFlags) request(provider, method string) (adminsock.AccountRequest, error) {
+	r := adminsock.AccountRequest{Provider: provider, Method: method, Off: c.Off}
 	var err error
 	if r.Merchant, err = merchantSlug(c.Merchant); err != nil {
 		return r, err

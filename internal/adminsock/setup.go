@@ -92,7 +92,8 @@ type Merchant struct {
 // AccountRequest says whose a payment account is and how buyers read it.
 type AccountRequest struct {
 	Merchant string `json:"merchant"` // slug; "" is the first merchant
-	Provider string `json:"provider"` // "wechatpay"
+	Provider string `json:"provider"` // "wechatpay", "alipay"
+	Method   string `json:"method"`   // "" is the platform's first: native, precreate
 	Name     string `json:"name"`     // "" keeps what is there, or is the platform's name
 	NameEN   string `json:"name_en"`  // as Name
 	Off      bool   `json:"off"`      // takes no new payments

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"panshi/internal/alipay"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
 	"panshi/internal/payment"
@@ -41,6 +42,13 @@ func providers(client *http.Client) map[string]payment.Factory {
 				return nil, errs.Wrap(err, errs.Invalid, "account_config", "the account's configuration cannot be read")
 			}
 			return wechatpay.New(cfg, client, clock.System{})
+		},
+		"alipay": func(config []byte) (payment.Provider, error) {
+			var cfg alipay.Config
+			if err := json.Unmarshal(config, &cfg); err != nil {
+				return nil, errs.Wrap(err, errs.Invalid, "account_config", "the account's configuration cannot be read")
+			}
+			return alipay.New(cfg, client, clock.System{})
 		},
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"panshi/internal/alipay"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/merchant"
 	"panshi/internal/payment"
@@ -44,6 +46,27 @@ type credentials struct {
 	APIv3Key       string `json:"api_v3_key"`
 	PublicKeyID    string `json:"public_key_id"`
 	PublicKey      string `json:"public_key"`
+	Alipay         struct {
+		AppID     string `json:"app_id"`
+		SellerID  string `json:"seller_id"`
+		AppKey    string `json:"app_private_key"`
+		PublicKey string `json:"alipay_public_key"`
+		Gateway   string `json:"gateway"`
+	} `json:"alipay"`
+}
+
+// wechatPay is the merchant's account there at WeChat Pay.
+func (c credentials) wechatPay(base string) wechatpay.Config {
+	return wechatpay.Config{
+		BaseURL: base, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.MerchantSerial,
+		MerchantKeyPEM: c.MerchantKey, APIv3Key: c.APIv3Key, PlatformKeys: map[string]string{c.PublicKeyID: c.PublicKey},
+	}
+}
+
+// alipay is the same merchant's application at Alipay.
+func (c credentials) alipay() alipay.Config {
+	a := c.Alipay
+	return alipay.Config{BaseURL: a.Gateway, AppID: a.AppID, SellerID: a.SellerID, AppKeyPEM: a.AppKey, PublicKey: a.PublicKey}
 }
 
 // enlist gives every merchant an account at the simulator, or, in a real shop,
@@ -69,18 +92,24 @@ func (s *Shop) enlistOne(ctx context.Context, m merchant.Merchant) error {
 	if err != nil {
 		return errs.Wrap(err, errs.Unavailable, "sandbox_unreachable", "the payment simulator at "+s.sandbox.url+" does not answer")
 	}
-	config, err := json.Marshal(wechatpay.Config{
-		BaseURL: s.sandbox.url, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.MerchantSerial,
-		MerchantKeyPEM: c.MerchantKey, APIv3Key: c.APIv3Key, PlatformKeys: map[string]string{c.PublicKeyID: c.PublicKey},
+	return s.db.Update(ctx, func(tx *db.Tx) error {
+		for i, way := range channels() {
+			var cfg any = c.wechatPay(s.sandbox.url)
+			acc := payment.Account{MerchantID: m.ID, ExternalRef: c.MchID, AppRef: c.AppID, Sandbox: true, On: true, Position: i}
+			if way.provider == providerAlipay {
+				cfg, acc.ExternalRef, acc.AppRef = c.alipay(), c.Alipay.SellerID, c.Alipay.AppID
+			}
+			acc.Provider, acc.Method, acc.Name, acc.NameEN = way.provider, way.method, way.name, way.nameEN
+			config, err := json.Marshal(cfg)
+			if err != nil {
+				return err
+			}
+			if _, err := s.accounts.PutTx(tx, acc, config); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
-	if err != nil {
-		return err
-	}
-	_, err = s.accounts.Put(ctx, payment.Account{
-		MerchantID: m.ID, Provider: "wechatpay", Method: "native", ExternalRef: c.MchID, AppRef: c.AppID, Sandbox: true,
-		Name: "微信支付", NameEN: "WeChat Pay", On: true,
-	}, config)
-	return err
 }
 
 // merchant asks the simulator for a merchant's credentials; the same name

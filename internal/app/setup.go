@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strconv"
 
@@ -14,11 +13,7 @@ import (
 	"panshi/internal/merchant"
 	"panshi/internal/money"
 	"panshi/internal/payment"
-	"panshi/internal/wechatpay"
 )
-
-// providerWechatPay is the platform that accounts can be stored for.
-const providerWechatPay = "wechatpay"
 
 // PutMerchant creates a merchant or changes the one with this slug.
 func (s *Shop) PutMerchant(ctx context.Context, c adminsock.MerchantChange) (adminsock.Merchant, error) {
@@ -84,94 +79,6 @@ func toldMerchant(m merchant.Merchant) adminsock.Merchant {
 		TaglineEN: m.TaglineEN, Notice: m.Notice, NoticeEN: m.NoticeEN, Currency: string(m.Currency),
 		Open: m.Open, Default: m.IsDefault,
 	}
-}
-
-// WechatPayConfig reads the settings of a WeChat Pay account; without base_url
-// they are for the platform itself. It reports every fault at once, by field,
-// and no message quotes a value.
-func WechatPayConfig(raw []byte) (wechatpay.Config, error) {
-	var cfg wechatpay.Config
-	if err := json.Unmarshal(raw, &cfg); err != nil {
-		return wechatpay.Config{}, unreadable(err)
-	}
-	if cfg.BaseURL == "" {
-		cfg.BaseURL = wechatpay.ProductionURL
-	}
-	return cfg, cfg.Validate()
-}
-
-// unreadable says where JSON ends to be JSON; the decoder's own words may quote
-// what it read.
-func unreadable(err error) error {
-	const code = "account_config"
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return errs.Field("file", code, "is not JSON from byte "+strconv.FormatInt(syntax.Offset, 10)+" on")
-	}
-	return errs.Field("file", code, "has other keys or other types than the settings of a WeChat Pay account; see `panshi account put wechatpay --help`")
-}
-
-// PutAccount seals and stores a payment account that takes real money.
-func (s *Shop) PutAccount(ctx context.Context, r adminsock.AccountRequest, raw []byte) (adminsock.Account, error) {
-	if r.Provider != providerWechatPay {
-		return adminsock.Account{}, errs.Field("provider", "provider_unknown", "no code speaks to this payment platform")
-	}
-	cfg, err := WechatPayConfig(raw)
-	if err != nil {
-		return adminsock.Account{}, err
-	}
-	config, err := json.Marshal(cfg)
-	if err != nil {
-		return adminsock.Account{}, err
-	}
-	ctx = asCommand(ctx, "account-put")
-	var told adminsock.Account
-	err = s.db.Update(ctx, func(tx *db.Tx) error {
-		m, err := merchantTx(tx, r.Merchant)
-		if err != nil {
-			return err
-		}
-		acc := payment.Account{
-			MerchantID: m.ID, Provider: r.Provider, Method: "native", ExternalRef: cfg.MchID, AppRef: cfg.AppID,
-			Name: r.Name, NameEN: r.NameEN, On: !r.Off,
-		}
-		stored, err := s.putAccountTx(ctx, tx, acc, config)
-		told = toldAccount(m, stored)
-		return err
-	})
-	return told, err
-}
-
-func (s *Shop) putAccountTx(ctx context.Context, tx *db.Tx, acc payment.Account, config []byte) (payment.Account, error) {
-	known, err := payment.AccountsTx(tx, acc.MerchantID)
-	if err != nil {
-		return payment.Account{}, err
-	}
-	name, nameEN := "微信支付", "WeChat Pay"
-	for _, old := range known {
-		if old.Provider != acc.Provider || old.Method != acc.Method || old.ExternalRef != acc.ExternalRef {
-			continue
-		}
-		if old.Sandbox { // its payments were play money and must stay that
-			return payment.Account{}, errs.Field("mch_id", "account_is_sandbox", "is an account at a payment simulator")
-		}
-		name, nameEN, acc.Position = old.Name, old.NameEN, old.Position
-	}
-	if acc.Name == "" {
-		acc.Name = name
-	}
-	if acc.NameEN == "" {
-		acc.NameEN = nameEN
-	}
-	stored, err := s.accounts.PutTx(tx, acc, config)
-	if err != nil {
-		return payment.Account{}, err
-	}
-	return stored, recordTx(ctx, tx, stored.MerchantID, audit.Record{
-		Action: "payment_account.saved", SubjectKind: "payment_account", SubjectID: stored.ID,
-		Detail: map[string]string{
-			"provider": stored.Provider, "method": stored.Method, "mch_id": stored.ExternalRef, "on": strconv.FormatBool(stored.On),
-		},
-	})
 }
 
 // recordTx writes r with who acts in ctx.

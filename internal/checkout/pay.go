@@ -11,6 +11,7 @@ import (
 	"panshi/internal/id"
 	"panshi/internal/order"
 	"panshi/internal/payment"
+	"panshi/internal/payment/wire"
 )
 
 // The questions to a platform while a payment is open: after 5 s, after 15 s,
@@ -34,6 +35,8 @@ type PayRequest struct {
 	BodyDigest []byte
 	Channel    id.ID // a payment account; zero: the first that takes payments
 	ClientIP   string
+	PayerID    string // of "jsapi": the payer's openid under the account's application
+	ReturnURL  string // where a browser comes back to; "": the order's page
 }
 
 var (
@@ -53,6 +56,9 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 	if err != nil {
 		return payment.Payment{}, err
 	}
+	if err := checkPayer(account, r.PayerID); err != nil {
+		return payment.Payment{}, err
+	}
 	var o order.Order
 	var p payment.Payment
 	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
@@ -66,7 +72,20 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 		return p, nil
 	}
 	fault.Point("checkout.pay.written")
-	return s.register(ctx, o, p, r.ClientIP)
+	return s.register(ctx, o, p, r)
+}
+
+// checkPayer wants the payer where the platform must know who pays.
+func checkPayer(account payment.Account, payerID string) error {
+	switch {
+	case payment.KindOf(account.Method) != payment.KindJSAPI:
+		return nil
+	case payerID == "":
+		return errs.Field("payer_id", "payer_id_missing", "this channel needs the payer's openid")
+	case wire.WantToken(payerID, 128) != nil:
+		return errs.Field("payer_id", "payer_id_invalid", "this is not an openid")
+	}
+	return nil
 }
 
 // channel finds the account that a buyer chose, or the first.
@@ -119,15 +138,15 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 }
 
 // register tells the platform of a payment and notes its answer.
-func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment, clientIP string) (payment.Payment, error) {
+func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment, r PayRequest) (payment.Payment, error) {
 	_, provider, err := s.providers.Provider(ctx, p.AccountID)
 	if err != nil {
 		return payment.Payment{}, err
 	}
 	instruction, err := provider.Create(ctx, payment.Request{
 		PaymentNo: p.No, Method: p.Method, Description: s.cfg.description(o), Amount: p.Amount,
-		NotifyURL: s.cfg.notifyURL(p),
-		ExpiresAt: o.ExpiresAt, ClientIP: clientIP,
+		NotifyURL: s.cfg.notifyURL(p), ReturnURL: s.cfg.returnURL(o, r),
+		ExpiresAt: o.ExpiresAt, ClientIP: r.ClientIP, PayerID: r.PayerID,
 	})
 	if err != nil {
 		s.log.Warn("payment not created", "payment_no", p.No, "provider", p.Provider, "code", errs.CodeOf(err), "error", err)
@@ -136,7 +155,7 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 	fault.Point("checkout.pay.registered")
 	var opened payment.Payment
 	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
-		if err = payment.OpenedTx(tx, p, instruction.CodeURL); err != nil {
+		if err = payment.OpenedTx(tx, p, instruction); err != nil {
 			return err
 		}
 		opened, err = payment.ByIDTx(tx, p.MerchantID, p.ID)
@@ -160,6 +179,15 @@ func createFailure(err error) error {
 // notifyURL is where a payment's platform tells of it and of its refunds.
 func (c Config) notifyURL(p payment.Payment) string {
 	return c.PublicURL + "/notify/" + p.Provider + "/" + p.AccountID.String()
+}
+
+// returnURL is where a browser comes back to from a platform's page. The page
+// there asks; coming back proves nothing.
+func (c Config) returnURL(o order.Order, r PayRequest) string {
+	if r.ReturnURL != "" {
+		return r.ReturnURL
+	}
+	return c.PublicURL + "/orders/" + o.No
 }
 
 func (Config) description(o order.Order) string { return "Panshi " + o.No }

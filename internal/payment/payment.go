@@ -33,9 +33,9 @@ type Payment struct {
 	Method        string
 	Status        Status
 	Amount        money.Amount
-	Received      int64 // minor units that the platform says it took
-	Refunded      int64 // minor units given back or promised back
-	CodeURL       string
+	Received      int64  // minor units that the platform says it took
+	Refunded      int64  // minor units given back or promised back
+	CodeURL       string // what the buyer needs to pay; read it by Instruction
 	TransactionID string
 	SettledBy     string // "callback", "query", "close"
 	NextQueryAt   time.Time
@@ -112,9 +112,13 @@ func DueTx(tx *db.Tx, limit int) ([]Payment, error) {
 
 // OpenedTx notes that the platform accepted a payment. A payment that moved on
 // meanwhile keeps its state.
-func OpenedTx(tx *db.Tx, p Payment, codeURL string) error {
-	_, err := tx.Exec(`UPDATE payments SET status = 'open', code_url = $1
-		WHERE id = $2 AND merchant_id = $3 AND status IN ('creating', 'open')`, codeURL, p.ID, p.MerchantID)
+func OpenedTx(tx *db.Tx, p Payment, i Instruction) error {
+	text, err := i.text(p.Method)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(`UPDATE payments SET status = 'open', code_url = $1
+		WHERE id = $2 AND merchant_id = $3 AND status IN ('creating', 'open')`, text, p.ID, p.MerchantID)
 	return err
 }
 

@@ -13,21 +13,24 @@ import (
 	"panshi/internal/web"
 )
 
-// answer is the body that platforms expect.
-type answer struct {
-	Code    string `json:"code"`
-	Message string `json:"message,omitempty"`
-}
-
-func write(w http.ResponseWriter, status int, a answer) {
-	body, err := json.Marshal(a)
-	if err != nil {
-		panic("paynotify: an answer cannot be encoded: " + err.Error())
-	}
-	w.Header().Set("Content-Type", "application/json")
+func write(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
 	_, _ = w.Write(body) // a platform that has gone will come again
+}
+
+// refusal is a body that acknowledges nothing, in the words of the platform at
+// whose address the callback came. Alipay's is one word and no code.
+func refusal(provider, code string) (contentType string, body []byte) {
+	if provider == "alipay" {
+		return "text/plain; charset=utf-8", []byte("failure")
+	}
+	body, err := json.Marshal(map[string]string{"code": "FAIL", "message": code})
+	if err != nil {
+		panic("paynotify: an answer cannot be encoded: " + err.Error())
+	}
+	return "application/json", body
 }
 
 // trouble makes of any failure below us one that has the platform come again.
@@ -63,7 +66,8 @@ func (n *notify) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		attrs = append(attrs, slog.String("cause", err.Error()))
 	}
 	n.logger.LogAttrs(ctx, slog.LevelWarn, "callback refused", attrs...)
-	write(w, status, answer{Code: "FAIL", Message: code})
+	contentType, body := refusal(r.PathValue("provider"), code)
+	write(w, status, contentType, body)
 }
 
 // accountOf gives the account's id of the address if it is one: what else a

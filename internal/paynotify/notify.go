@@ -42,6 +42,8 @@ type Reader interface {
 	// ParseNotification verifies body as it came and reads it. Its errors are
 	// of kind Unauthenticated or Malformed and quote nothing of the callback.
 	ParseNotification(header http.Header, body []byte) (payment.Notification, error)
+	// Acknowledge is the answer that keeps the platform from telling again.
+	Acknowledge() (contentType string, body []byte)
 }
 
 // Add puts the callbacks' row into mux.
@@ -82,7 +84,8 @@ func (n *notify) take(w http.ResponseWriter, r *http.Request) error {
 	if err := n.settle(audit.WithOrigin(ctx, actor, web.RequestID(ctx)), account, told); err != nil {
 		return err
 	}
-	write(w, http.StatusOK, answer{Code: "SUCCESS"})
+	contentType, word := reader.Acknowledge()
+	write(w, http.StatusOK, contentType, word)
 	return nil
 }
 

@@ -41,6 +41,10 @@ func (p fakeProvider) ParseNotification(h http.Header, b []byte) (payment.Notifi
 	return p.read(h, b)
 }
 
+func (fakeProvider) Acknowledge() (contentType string, body []byte) {
+	return "application/json", []byte(`{"code":"SUCCESS"}`)
+}
+
 // fakeShop is accounts and settler.
 type fakeShop struct {
 	provider payment.Provider
@@ -207,7 +211,7 @@ func TestRefusals(t *testing.T) {
 		"account no id":     {&fakeShop{provider: paid()}, "/notify/wechatpay/1", 404, "account_not_found", false},
 		"account zero":      {&fakeShop{provider: paid()}, "/notify/wechatpay/00000000-0000-0000-0000-000000000000", 404, "account_not_found", false},
 		"account NUL":       {&fakeShop{provider: paid()}, "/notify/wechatpay/%00", 404, "account_not_found", false},
-		"other provider":    {&fakeShop{provider: paid()}, "/notify/alipay/" + testAccount.ID.String(), 404, "account_not_found", false},
+		"other provider":    {&fakeShop{provider: paid()}, "/notify/other/" + testAccount.ID.String(), 404, "account_not_found", false},
 		"takes none":        {&fakeShop{}, "", 404, "account_not_found", false},
 		"account broken":    {&fakeShop{findErr: errors.New("disk")}, "", 500, "internal", true},
 		"account busy":      {&fakeShop{findErr: errs.New(errs.Unavailable, "database_busy", "x")}, "", 503, "database_busy", true},

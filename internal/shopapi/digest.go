@@ -30,11 +30,18 @@ func placeDigest(lines []checkout.PlaceLine, contact order.Contact) []byte {
 	return d.Sum(nil)
 }
 
-// payDigest covers the channel; the order is part of the key's scope.
-func payDigest(channel id.ID) []byte {
+// payDigest covers the channel and the payer if one is named; the order is part
+// of the key's scope.
+func payDigest(channel id.ID, payerID string) []byte {
 	d := digest{sha256.New()}
-	d.text("panshi pay 1")
+	if payerID == "" {
+		d.text("panshi pay 1")
+		d.text(string(channel[:]))
+		return d.Sum(nil)
+	}
+	d.text("panshi pay 2")
 	d.text(string(channel[:]))
+	d.text(payerID)
 	return d.Sum(nil)
 }
 

@@ -25,6 +25,7 @@ type channelList struct {
 
 type payBody struct {
 	Channel string `json:"channel" minLength:"1" maxLength:"120" example:"0198f3a0-0000-7000-8000-000000000004" doc:"Id of a payment channel; its kind or its name will do too."`
+	PayerID string `json:"payer_id,omitempty" maxLength:"128" example:"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" doc:"For a channel of kind wechatpay_jsapi, and needed there: the payer's openid under the channel's application. A repeat must name it again."`
 }
 
 type payIn struct {
@@ -51,7 +52,7 @@ func (a *api) addPayments() {
 		Description: "payment_busy leaves the order as it is: repeat with the same Idempotency-Key, or choose another channel with a new one.",
 	}, "order_not_payable", "too_many_payments", "idempotency_conflict")
 	op.Tag = tagPayments
-	op.Errors[errs.Invalid] = fieldCodes("channel_not_found", "idempotency_key_missing", "idempotency_key_invalid")
+	op.Errors[errs.Invalid] = fieldCodes("channel_not_found", "payer_id_missing", "payer_id_invalid", "idempotency_key_missing", "idempotency_key_invalid")
 	op.Errors[errs.Unavailable] = []string{"payment_busy"}
 	register(a, op, a.startPayment)
 }
@@ -81,8 +82,8 @@ func (a *api) startPayment(ctx context.Context, shop id.ID, in *payIn) (*payOut,
 		return nil, err
 	}
 	p, err := a.deps.Payments.StartPayment(ctx, checkout.PayRequest{
-		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen),
-		Channel: chosen, ClientIP: clientIP(ctx),
+		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen, in.Body.PayerID),
+		Channel: chosen, ClientIP: clientIP(ctx), PayerID: in.Body.PayerID,
 	})
 	if err != nil {
 		return nil, err

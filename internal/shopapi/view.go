@@ -50,8 +50,10 @@ type orderRefund struct {
 }
 
 type instruction struct {
-	Kind    string `json:"kind" enum:"qr,redirect,jsapi" example:"qr" doc:"qr: show code_url as a QR code. redirect and jsapi are to come."`
-	CodeURL string `json:"code_url,omitempty" example:"weixin://wxpay/bizpayurl?pr=abcdefg" doc:"For qr: the text of the QR code."`
+	Kind    string            `json:"kind" enum:"qr,redirect,jsapi" example:"qr" doc:"qr: show code_url as a QR code. redirect: open url in the buyer's browser. jsapi: hand params to WeChat. What comes back from there proves nothing: ask for the order."`
+	CodeURL string            `json:"code_url,omitempty" example:"weixin://wxpay/bizpayurl?pr=abcdefg" doc:"For qr: the text of the QR code."`
+	URL     string            `json:"url,omitempty" example:"https://openapi.alipay.com/gateway.do?app_id=2021000000000000" doc:"For redirect: the platform's page."`
+	Params  map[string]string `json:"params,omitempty" doc:"For jsapi: what WeixinJSBridge or wx.requestPayment takes: appId, timeStamp, nonceStr, package, signType, paySign."`
 }
 
 // viewOf shows an order to its buyer: every field here is meant for them, and
@@ -88,8 +90,8 @@ func paymentOf(p payment.Payment) orderPayment {
 		PaymentNo: p.No, Status: string(p.Status), Channel: p.AccountID.String(),
 		Amount: p.Amount.Minor, Currency: string(p.Amount.Currency),
 	}
-	if p.Status == payment.Open && p.CodeURL != "" {
-		out.Instruction = &instruction{Kind: "qr", CodeURL: p.CodeURL}
+	if i, ok := p.Instruction(); ok && p.Status == payment.Open {
+		out.Instruction = &instruction{i.Kind, i.CodeURL, i.URL, i.Params}
 	}
 	return out
 }

@@ -117,6 +117,11 @@ func (a *Account) open(r resource, kind string, v any) error {
 	return nil
 }
 
+// Acknowledge is the answer that keeps the platform from telling again.
+func (a *Account) Acknowledge() (contentType string, body []byte) {
+	return "application/json", []byte(`{"code":"SUCCESS"}`)
+}
+
 func malformed(cause error) error {
 	return errs.Wrap(cause, errs.Malformed, "notification_malformed", "the notification is not what the protocol promises")
 }

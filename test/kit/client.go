@@ -164,8 +164,10 @@ type Payment struct {
 	No          string `json:"payment_no"`
 	Status      string `json:"status"`
 	Instruction struct {
-		Kind    string `json:"kind"`
-		CodeURL string `json:"code_url"`
+		Kind    string            `json:"kind"`
+		CodeURL string            `json:"code_url"`
+		URL     string            `json:"url"`
+		Params  map[string]string `json:"params"`
 	} `json:"instruction"`
 }
 
@@ -207,11 +209,20 @@ func (c *Client) StartPayment(ctx context.Context, o Placed) (Payment, error) {
 	if err != nil {
 		return Payment{}, err
 	}
+	return c.PayBy(ctx, NewKey(), o, channel, "")
+}
+
+// PayBy starts to pay through a channel, named by its id or its kind, with an
+// idempotency key; payer is an openid, or "" where nobody asks.
+func (c *Client) PayBy(ctx context.Context, key string, o Placed, channel, payer string) (Payment, error) {
 	var out Payment
-	header := bearer(o.Token)
-	header["Idempotency-Key"] = NewKey()
-	err = insist(ctx, func() error {
-		return c.do(ctx, http.MethodPost, "/api/v1/orders/"+o.No+"/payments", header, map[string]string{"channel": channel}, &out)
+	header, body := bearer(o.Token), map[string]string{"channel": channel}
+	header["Idempotency-Key"] = key
+	if payer != "" {
+		body["payer_id"] = payer
+	}
+	err := insist(ctx, func() error {
+		return c.do(ctx, http.MethodPost, "/api/v1/orders/"+o.No+"/payments", header, body, &out)
 	})
 	return out, err
 }
@@ -340,4 +351,21 @@ func (c *Client) find(t testing.TB, what string, fits func(Product) bool) string
 	}
 	t.Fatalf("no product %s", what)
 	return ""
+}
+
+// Browse opens a page as a buyer's browser would, wherever it is led.
+func Browse(ctx context.Context, address string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if page, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("%d %w: %s", resp.StatusCode, err, page)
+	}
+	return nil
 }
