@@ -50,17 +50,25 @@ func TestPostgres(t *testing.T) {
 	require.Positive(t, cuts.cut, "no connection was ever cut")
 }
 
+// spare is how many histories may be recorded anew because the search for their
+// order was given up.
+const spare = 3
+
 func linearizable(t *testing.T, s *shop, seed uint64) {
-	for n := range howMany() {
+	undecided := 0
+	for n := 0; n < howMany()+undecided; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			s.t = t
 			begun := time.Now()
 			history, wrong := s.record(n, seed+uint64(n), operations)
 			recorded := time.Since(begun)
 			require.Empty(t, wrong[:min(10, len(wrong))])
-			requireOrder(t, history)
+			if !requireOrder(t, history, s.memory()) {
+				undecided++
+			}
 			t.Logf("recorded in %v, checked in %v: %s", recorded, time.Since(begun)-recorded, tally(history))
 		})
+		require.LessOrEqual(t, undecided, spare*howMany()/5)
 	}
 	s.t = t
 	s.requireSound()

@@ -55,7 +55,6 @@ type input struct {
 type output struct {
 	verdict verdict
 	cards   []int // the SKU's cards, from 0, that the order has; ascending; nil for counted SKUs
-	slack   int   // soldOut: items that were coming back during the call, perhaps after it
 	known   bool  // another operation was told that it served the order, so this was not the one
 }
 
@@ -193,14 +192,6 @@ func (s state) reserve(in input, out output) (state, string) {
 	case repeated:
 		if p == none {
 			return s, "there is no such order"
-		}
-		return s, ""
-	case soldOut:
-		if p != none {
-			return s, "the order is " + p.String()
-		}
-		if s.available-out.slack >= in.quantity {
-			return s, fmt.Sprintf("the shelf has %d, of which %d may have come back later", s.available, out.slack)
 		}
 		return s, ""
 	default:

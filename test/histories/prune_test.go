@@ -10,16 +10,11 @@ import "github.com/anishathalye/porcupine"
 //     refused operation did. The same goes for refunds.
 //   - That a payment could start, or that a refund was refused, is not asked
 //     about while something else happens to the order.
-//   - Items that come back during a call that is sold out may come back after
-//     it.
 func prune(history []porcupine.Operation) {
-	byOrder, returning := map[[2]int][]porcupine.Operation{}, map[int][]porcupine.Operation{}
+	byOrder := map[[2]int][]porcupine.Operation{}
 	for _, op := range history {
-		in, out := parts(op)
+		in, _ := parts(op)
 		byOrder[[2]int{in.sku, in.order}] = append(byOrder[[2]int{in.sku, in.order}], op)
-		if (in.kind == release || in.kind == refund) && out.verdict != nothing {
-			returning[in.sku] = append(returning[in.sku], op)
-		}
 	}
 	for i := range history {
 		op := &history[i]
@@ -34,8 +29,6 @@ func prune(history []porcupine.Operation) {
 			out.known = out.verdict == back && has(same, refund, done)
 		case in.kind == deliver, in.kind == release:
 			out.known = has(same, deliver, done) || has(same, deliver, late)
-		case out.verdict == soldOut:
-			out.slack = overlapping(*op, returning[in.sku])
 		}
 		op.Output = out
 	}
@@ -56,16 +49,6 @@ func overlapsChange(op porcupine.Operation, same []porcupine.Operation) bool {
 		}
 	}
 	return false
-}
-
-// overlapping adds up the items of other operations during one.
-func overlapping(op porcupine.Operation, others []porcupine.Operation) (items int) {
-	for _, other := range others {
-		if in, _ := parts(other); overlap(op, other) {
-			items += in.quantity
-		}
-	}
-	return items
 }
 
 func has(ops []porcupine.Operation, k kind, v verdict) bool {

@@ -23,8 +23,8 @@ const clients = 64
 // What is on offer: SKUs that run out, some that do not, and some of which a
 // number is counted instead of cards.
 const (
-	scarce, plenty, counted             = 4, 4, 2
-	scarceItems, plentyItems, countedOf = 40, 700, 150
+	scarce, plenty, counted             = 4, 8, 4
+	scarceItems, plentyItems, countedOf = 40, 350, 100
 )
 
 // run is one history in the making.

@@ -69,6 +69,16 @@ func newShop(t *testing.T, d db.DB, services int, seam func(db.DB) db.DB) *shop 
 	return s
 }
 
+// memory is for how long one of the services may believe that a SKU is sold out
+// which another, or one that never heard of its commit, has filled up: what
+// checkout promises at most.
+func (s *shop) memory() int64 {
+	if len(s.services) == 1 {
+		return 0
+	}
+	return time.Second.Nanoseconds()
+}
+
 // goods is one SKU of a history.
 type goods struct {
 	n     int // its number in the history
