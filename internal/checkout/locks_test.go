@@ -52,6 +52,7 @@ func nothing(*db.Tx) error { return nil }
 // test has seen it, on a busy machine too.
 func newPatientShop(t *testing.T) *shop {
 	t.Helper()
+	dbtest.Once(t)
 	return newShopOn(t, dbtest.Postgres(t, func(c *postgres.Config) { c.StatementLimit = time.Minute }))
 }
 

@@ -24,6 +24,7 @@ import (
 // newServerShop is a shop on PostgreSQL, where requests run in batches.
 func newServerShop(t *testing.T, change ...func(*checkout.Config)) *shop {
 	t.Helper()
+	dbtest.Once(t)
 	return newShopOn(t, dbtest.Postgres(t), change...)
 }
 

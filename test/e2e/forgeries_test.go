@@ -54,13 +54,19 @@ func TestForgeries(t *testing.T) {
 	shop.RequireClean()
 }
 
-// loudLines gives what f makes the shop log at warn or above.
+// loudLines gives what f, which sends one callback, makes the shop log at warn
+// or above.
 func loudLines(t *testing.T, shop *kit.Shop, f func()) []string {
 	t.Helper()
 	_, from := shop.LogSince(t, 0)
 	f()
-	time.Sleep(20 * time.Millisecond) // a request is logged after its answer
-	lines, _ := shop.LogSince(t, from)
+	var lines []kit.LogLine
+	require.Eventually(t, func() bool { // the last line is that of the request, after its answer
+		lines, _ = shop.LogSince(t, from)
+		return slices.ContainsFunc(lines, func(l kit.LogLine) bool {
+			return l.Msg == "request" && strings.Contains(l.Raw, "/notify/")
+		})
+	}, 30*time.Second, 5*time.Millisecond)
 	var loud []string
 	for _, l := range lines {
 		if l.Loud() {

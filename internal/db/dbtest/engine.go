@@ -33,6 +33,15 @@ func Open(t testing.TB, o Options) db.DB {
 	}
 }
 
+// Once skips a test that chooses its engines itself where the environment asks
+// for the second round, on PostgreSQL: it ran in the first.
+func Once(t testing.TB) {
+	t.Helper()
+	if Engine() != db.SQLite {
+		t.Skip("dbtest: this test chooses its engines itself; unset " + EngineVariable + " to run it")
+	}
+}
+
 // Engine is the engine that the environment chooses.
 func Engine() db.Engine {
 	if name := os.Getenv(EngineVariable); name != "" {

@@ -78,8 +78,10 @@ func openPostgres(t testing.TB, url string, configure ...func(*postgres.Config))
 }
 
 // Engines runs a test once on each engine. open returns a fresh database with
-// the shop's schema each time it is called.
+// the shop's schema each time it is called. See Once.
 func Engines(t *testing.T, test func(t *testing.T, open func(Options) db.DB)) {
+	t.Helper()
+	Once(t)
 	t.Run(string(db.SQLite), func(t *testing.T) {
 		test(t, func(o Options) db.DB {
 			return SQLite(t, func(c *sqlite.Config) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -90,7 +91,9 @@ func fill(d db.DB, callers, each int) map[int64]error {
 // others of the batch must be run again and be saved.
 func TestFullDiskInsideAStatement(t *testing.T) {
 	dir := smallDisk(t, "8m")
-	d, err := sqlite.Open(context.Background(), ackConfig(dir))
+	cfg := ackConfig(dir)
+	cfg.BatchTime = time.Minute // all three in one batch, on a busy machine too
+	d, err := sqlite.Open(context.Background(), cfg)
 	require.NoError(t, err)
 	running, release := make(chan struct{}), make(chan struct{})
 	var once sync.Once
