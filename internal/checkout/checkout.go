@@ -66,6 +66,7 @@ type Service struct {
 	engine    engineOf
 	places    batcher[placing, placeResult]
 	settles   batcher[settling, settleResult]
+	uses      *db.Gather[keyName, []byte] // digests of what keys were used for
 	soldOut   soldOutHints
 	silent    silence
 }
@@ -77,6 +78,7 @@ func New(d db.DB, v *vault.Vault, p Providers, cfg Config, c clock.Clock, log *s
 	}
 	s.places.run, s.places.rows = s.placeMany, placing.rows
 	s.settles.run, s.settles.rows = s.settleMany, settling.rows
+	s.uses = db.NewGather(s.readUses)
 	return s
 }
 

@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"time"
 
@@ -87,6 +88,25 @@ func (k idempotency) findTx(tx *db.Tx) (owner id.ID, found bool, err error) {
 	return owner, true, nil
 }
 
+// usedBefore looks a key up as findTx does, together with others who do so at
+// the same time.
+func (s *Service) usedBefore(ctx context.Context, k idempotency) (bool, error) {
+	digest, found, err := s.uses.Ask(ctx, k.name())
+	if err == nil && found && !bytes.Equal(digest, k.digest) {
+		return false, errKeyReused
+	}
+	return found, err
+}
+
+// readUses reads the digests of what keys were used for.
+func (s *Service) readUses(ctx context.Context, keys []keyName) (uses map[keyName][]byte, err error) {
+	err = s.db.View(ctx, func(tx *db.Tx) (err error) {
+		uses, err = usesTx(tx, keys)
+		return err
+	})
+	return uses, err
+}
+
 // keyName is what makes a key the same.
 type keyName struct {
 	merchantID id.ID
@@ -95,27 +115,51 @@ type keyName struct {
 
 func (k idempotency) name() keyName { return keyName{k.merchantID, k.scope, k.key} }
 
-// usedKeysTx tells which of the keys are in use, by whatever request. Like
-// claimKeysTx it is for PostgreSQL.
-func usedKeysTx(tx *db.Tx, keys []idempotency) (map[keyName]bool, error) {
+// usesTx gives the digests of the requests for which keys are in use.
+func usesTx(tx *db.Tx, keys []keyName) (map[keyName][]byte, error) {
+	if tx.Engine() == db.SQLite {
+		return usesOneByOneTx(tx, keys)
+	}
 	merchants, scopes, names := make([]id.ID, len(keys)), make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
 		merchants[i], scopes[i], names[i] = k.merchantID, k.scope, k.key
 	}
-	used := make(map[keyName]bool, len(keys))
+	uses := make(map[keyName][]byte)
 	_, err := db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
 		var name keyName
-		err = rows.Scan(&name.merchantID, &name.scope, &name.key)
-		used[name] = true
+		var digest []byte
+		err = rows.Scan(&name.merchantID, &name.scope, &name.key, &digest)
+		uses[name] = digest
 		return none, err
-	}, `SELECT k.merchant_id, k.scope, k.key FROM UNNEST($1::BYTEA[], $2::TEXT[], $3::TEXT[]) AS u(merchant_id, scope, key)
+	}, `SELECT k.merchant_id, k.scope, k.key, k.body_digest
+		FROM UNNEST($1::BYTEA[], $2::TEXT[], $3::TEXT[]) AS u(merchant_id, scope, key)
 		JOIN idempotency_keys k ON k.merchant_id = u.merchant_id AND k.scope = u.scope AND k.key = u.key
 		WHERE k.expires_at > $4`, merchants, scopes, names, db.Millis(tx.Now()))
-	return used, err
+	return uses, err
+}
+
+// usesOneByOneTx is usesTx where a statement costs no round trip.
+func usesOneByOneTx(tx *db.Tx, keys []keyName) (map[keyName][]byte, error) {
+	uses := make(map[keyName][]byte)
+	for _, k := range keys {
+		var digest []byte
+		err := tx.Get([]any{&digest}, `SELECT body_digest FROM idempotency_keys
+			WHERE merchant_id = $1 AND scope = $2 AND key = $3 AND expires_at > $4`, k.merchantID, k.scope, k.key,
+			db.Millis(tx.Now()))
+		switch {
+		case errors.Is(err, db.ErrNoRows):
+		case err != nil:
+			return nil, err
+		default:
+			uses[k] = digest
+		}
+	}
+	return uses, nil
 }
 
 // claimKeysTx takes keys, each for the subject at the same place, as claimTx
-// does, and tells which subjects got theirs. No two keys may be the same.
+// does, and tells which subjects got theirs. No two keys may be the same. It is
+// for PostgreSQL.
 func claimKeysTx(tx *db.Tx, keys []idempotency, subjects []id.ID) (fresh map[id.ID]bool, err error) {
 	n := len(keys)
 	merchants, scopes, names, digests := make([]id.ID, n), make([]string, n), make([]string, n), make([][]byte, n)

@@ -89,26 +89,21 @@ func (b *placeBatch) readShelf() (err error) {
 // readKeys leaves those whose key is in use, also by another item of the
 // batch, to the single path: it tells a repeat from another request.
 func (b *placeBatch) readKeys() error {
-	used, err := usedKeysTx(b.tx, b.keys(b.all()))
+	names := make([]keyName, len(b.items))
+	for i, p := range b.items {
+		names[i] = p.idempotency().name()
+	}
+	uses, err := usesTx(b.tx, names)
 	if err != nil {
 		return err
 	}
-	for i, p := range b.items {
-		key := p.idempotency().name()
-		if used[key] {
+	for i, name := range names {
+		if _, used := uses[name]; used {
 			b.results[i].err = errAlone
 		}
-		used[key] = true
+		uses[name] = nil
 	}
 	return nil
-}
-
-func (b *placeBatch) all() []int {
-	all := make([]int, len(b.items))
-	for i := range all {
-		all[i] = i
-	}
-	return all
 }
 
 func (b *placeBatch) keys(items []int) []idempotency {

@@ -125,12 +125,21 @@ func (s *Service) refuseSoldOut(ctx context.Context, p placing) error {
 		return nil
 	}
 	gone, change := s.soldOut.gone(p)
+	if gone {
+		used, err := s.usedBefore(ctx, p.idempotency())
+		if err != nil || used {
+			return err
+		}
+		return atLine(0, stock.ErrSoldOut)
+	}
+	return s.look(ctx, p, change)
+}
+
+// look is refuseSoldOut by a look at the shelf.
+func (s *Service) look(ctx context.Context, p placing, change int64) error {
 	return s.db.View(ctx, func(tx *db.Tx) error {
 		if _, found, err := p.idempotency().findTx(tx); err != nil || found {
 			return err
-		}
-		if gone {
-			return atLine(0, stock.ErrSoldOut)
 		}
 		for i, l := range p.Lines {
 			q, err := catalog.QuoteTx(tx, p.MerchantID, l.SKUID, p.Lang)

@@ -20,6 +20,10 @@ func LockTx(tx *db.Tx, orderIDs ...id.ID) error {
 	if tx.Engine() == db.SQLite {
 		return nil
 	}
+	if len(orderIDs) == 1 { // a list is planned anew each time, which costs more than the lock
+		_, err := tx.Exec(`SELECT id FROM orders WHERE id = $1 FOR UPDATE`, orderIDs[0])
+		return err
+	}
 	_, err := tx.Exec(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, orderIDs)
 	return err
 }

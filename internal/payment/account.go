@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"panshi/internal/db"
@@ -38,6 +39,7 @@ type Accounts struct {
 	db        db.DB
 	vault     *vault.Vault
 	factories map[string]Factory
+	reads     *db.Gather[id.ID, Account]
 
 	mu    sync.Mutex
 	built map[id.ID]builtProvider // guarded by mu
@@ -50,7 +52,9 @@ type builtProvider struct {
 
 // NewAccounts returns the accounts in d; factories are by provider name.
 func NewAccounts(d db.DB, v *vault.Vault, factories map[string]Factory) *Accounts {
-	return &Accounts{db: d, vault: v, factories: factories, built: map[id.ID]builtProvider{}}
+	a := &Accounts{db: d, vault: v, factories: factories, built: map[id.ID]builtProvider{}}
+	a.reads = db.NewGather(a.read)
+	return a
 }
 
 func configCell(accountID id.ID) vault.Cell {
@@ -69,11 +73,23 @@ func (a *Accounts) Channels(ctx context.Context, merchantID id.ID) (channels []A
 
 // Provider returns the account with an id and what speaks to its platform. It
 // works for accounts that are off too: what was created stays with its account.
+// The account is read every time, since every callback is compared with it, but
+// callbacks that come together share the read. The sealed configuration is read
+// and opened once a version.
 func (a *Accounts) Provider(ctx context.Context, accountID id.ID) (Account, Provider, error) {
-	var acc Account
+	acc, found, err := a.reads.Ask(ctx, accountID)
+	if err == nil && !found {
+		err = ErrNoAccount
+	}
+	if err != nil {
+		return Account{}, nil, err
+	}
+	if p, ok := a.known(acc); ok {
+		return acc, p, nil
+	}
 	var sealed []byte
-	err := a.db.View(ctx, func(tx *db.Tx) (err error) {
-		acc, sealed, err = accountTx(tx, accountID)
+	err = a.db.View(ctx, func(tx *db.Tx) (err error) {
+		acc, sealed, err = sealedAccountTx(tx, accountID)
 		return err
 	})
 	if err != nil {
@@ -81,6 +97,34 @@ func (a *Accounts) Provider(ctx context.Context, accountID id.ID) (Account, Prov
 	}
 	p, err := a.build(acc, sealed)
 	return acc, p, err
+}
+
+// read reads accounts; ids that no account has are passed over.
+func (a *Accounts) read(ctx context.Context, ids []id.ID) (map[id.ID]Account, error) {
+	found := make(map[id.ID]Account, len(ids))
+	err := a.db.View(ctx, func(tx *db.Tx) error {
+		for _, accountID := range ids {
+			acc, err := accountTx(tx, accountID)
+			switch {
+			case errors.Is(err, ErrNoAccount):
+			case err != nil:
+				return err
+			default:
+				found[accountID] = acc
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+// known gives the provider of an account if it is built from the configuration
+// that the account has.
+func (a *Accounts) known(acc Account) (Provider, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, ok := a.built[acc.ID]
+	return b.provider, ok && b.version == acc.Version
 }
 
 func (a *Accounts) build(acc Account, sealed []byte) (Provider, error) {

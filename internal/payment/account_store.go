@@ -26,16 +26,24 @@ func AccountsTx(tx *db.Tx, merchantID id.ID) ([]Account, error) {
 		WHERE merchant_id = $1 ORDER BY position, id`, merchantID)
 }
 
-func accountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
+func accountTx(tx *db.Tx, accountID id.ID) (Account, error) {
 	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts WHERE id = $1`, accountID)
 	if err != nil {
-		return Account{}, nil, err
+		return Account{}, err
 	}
 	if len(found) == 0 {
-		return Account{}, nil, ErrNoAccount
+		return Account{}, ErrNoAccount
+	}
+	return found[0], nil
+}
+
+// sealedAccountTx reads an account with its configuration.
+func sealedAccountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
+	if acc, err = accountTx(tx, accountID); err != nil {
+		return Account{}, nil, err
 	}
 	err = tx.Get([]any{&sealed}, `SELECT config_sealed FROM payment_accounts WHERE id = $1`, accountID)
-	return found[0], sealed, err
+	return acc, sealed, err
 }
 
 // accountKeyTx finds the id and version that an account is to be stored under.

@@ -57,7 +57,9 @@ func TransactionsTx(tx *db.Tx, claims []Settling) (fresh map[id.ID]bool, err err
 
 // SettledManyTx notes what SettledTx notes, of payments that wait for money.
 // If one of them does not any more it fails with ErrMoved, and nothing may be
-// committed.
+// committed. COALESCE keeps the planner from reckoning with what the states
+// were at the last ANALYZE: where it thinks that nearly none waits it reads the
+// whole table, and compares each row with each report.
 func SettledManyTx(tx *db.Tx, settled []Settling) error {
 	n := len(settled)
 	ids, statuses, received := make([]id.ID, n), make([]string, n), make([]int64, n)
@@ -70,8 +72,8 @@ func SettledManyTx(tx *db.Tx, settled []Settling) error {
 		transaction_id = s.transaction_id, settled_by = s.settled_by, paid_at = s.paid_at, next_query_at = NULL
 		FROM UNNEST($1::BYTEA[], $2::TEXT[], $3::BIGINT[], $4::TEXT[], $5::TEXT[], $6::BIGINT[])
 			AS s(id, status, received, transaction_id, settled_by, paid_at)
-		WHERE payments.id = s.id AND payments.status IN ('creating', 'open', 'closed')
-			AND payments.received = 0 AND payments.transaction_id = ''`,
+		WHERE payments.id = s.id AND COALESCE(payments.status IN ('creating', 'open', 'closed')
+			AND payments.received = 0 AND payments.transaction_id = '', FALSE)`,
 		ids, statuses, received, transactions, by, paid)
 	if err == nil && changed != int64(n) {
 		return ErrMoved

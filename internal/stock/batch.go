@@ -48,13 +48,14 @@ func PickCardsTx(tx *db.Tx, wants []Want) (map[id.ID][]id.ID, error) {
 }
 
 // HoldCardsTx holds picked cards, each for the order at the same place.
+// COALESCE is there for the planner: see payment.SettledManyTx.
 func HoldCardsTx(tx *db.Tx, cards, orders []id.ID) error {
 	if len(cards) == 0 {
 		return nil
 	}
 	changed, err := tx.Exec(`UPDATE cards SET status = 'held', order_id = h.order_id
 		FROM UNNEST($1::BYTEA[], $2::BYTEA[]) AS h(id, order_id)
-		WHERE cards.id = h.id AND cards.status = 'available'`, cards, orders)
+		WHERE cards.id = h.id AND COALESCE(cards.status = 'available', FALSE)`, cards, orders)
 	if err == nil && changed != int64(len(cards)) {
 		return errHeldCardsMissing
 	}
