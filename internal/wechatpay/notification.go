@@ -55,6 +55,9 @@ func (a *Account) read(body []byte) (payment.Notification, error) {
 	var err error
 	switch kind, _, _ := strings.Cut(e.EventType, "."); kind {
 	case "TRANSACTION":
+		if e.EventType != "TRANSACTION.SUCCESS" {
+			return payment.Notification{}, malformed(errState)
+		}
 		n.Payment, err = a.openPayment(e.Resource)
 	case "REFUND":
 		n.Refund, err = a.openRefund(e.Resource)

@@ -43,7 +43,7 @@ func newRotating(t *testing.T) *rotating {
 		r.asked++
 		return reply{http.StatusOK, r.list()}
 	})
-	r.key, r.serial = keys().cert, certSerial
+	r.key, r.serial, r.at = keys().cert, certSerial, r.clock.Now
 	cfg := config()
 	cfg.BaseURL, cfg.PlatformKeys = r.URL, map[string]string{certSerial: keys().certPEM, pubSerial: publicPEM(keys().public)}
 	var err error
@@ -170,8 +170,12 @@ func TestRenewBeforeTheEnd(t *testing.T) {
 	r.clock.Advance(11 * time.Hour)
 	require.Equal(t, 1, renew())
 	r.clock.Advance(time.Hour)
-	require.ErrorIs(t, r.account.Renew(t.Context()), payment.ErrProviderBusy, "the fake's clock stood still")
-	require.Equal(t, 2, r.asked)
+	require.Equal(t, 2, renew())
+	r.key, r.serial = keys().stranger, nextSerial
+	r.clock.Advance(5*365*24*time.Hour - 20*24*time.Hour)
+	require.Equal(t, 3, renew())
+	r.clock.Advance(time.Minute)
+	require.Equal(t, 4, renew(), "the end is near, and nothing new was told")
 }
 
 // Without certificates there is nothing to renew: such merchants are told of none.
