@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -55,35 +54,33 @@ func setPath(tree map[string]any, path []string, value any) {
 	tree[path[0]] = value
 }
 
-// fields are the paths of all that a callback says, in order.
-func (d *draft) fields() []string {
-	var out []string
+// fields are the paths of all that a callback says, with what it says there; what is only known once the callback is
+// sealed is empty.
+func (d *draft) fields() map[string]any {
+	out := map[string]any{}
 	if notice, ok := d.content.(*aliNotice); ok {
 		for name := range notice.form {
-			out = append(out, name)
+			out[name] = notice.form.Get(name)
 		}
-		slices.Sort(out)
 		return out
 	}
 	for prefix, v := range map[string]any{"": d.content, inEnvelope: envelope{}} {
 		var tree map[string]any
 		if json.Unmarshal(encode(v), &tree) == nil {
-			out = paths(out, prefix, tree)
+			paths(out, prefix, tree)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
-func paths(out []string, prefix string, tree map[string]any) []string {
+func paths(out map[string]any, prefix string, tree map[string]any) {
 	for name, v := range tree {
 		if inner, ok := v.(map[string]any); ok {
-			out = paths(out, prefix+name+".", inner)
+			paths(out, prefix+name+".", inner)
 			continue
 		}
-		out = append(out, prefix+name)
+		out[prefix+name] = v
 	}
-	return out
 }
 
 // alter changes parameters by name; nil takes one out.

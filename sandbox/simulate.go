@@ -199,7 +199,7 @@ func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any,
 		d.forge, d.set = q.Forge, q.Set
 		return d
 	})
-	var fields []string
+	var fields map[string]any
 	s.view(func(st *state) { fields = newDraft(st, t, rf, s.now()).fields() })
 	report := callbackReport(id, results)
 	report["fields"] = fields
