@@ -135,5 +135,6 @@ func (n *notify) settle(ctx context.Context, account payment.Account, told payme
 	case told.Refund != nil:
 		return trouble(n.settler.SettleRefund(ctx, account, *told.Refund))
 	}
+	n.logger.InfoContext(ctx, "callback ignored", "code", "event_ignored", "account", account.ID.String(), "request_id", web.RequestID(ctx))
 	return nil
 }
