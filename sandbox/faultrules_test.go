@@ -16,40 +16,41 @@ func TestRulesOfEndpoints(t *testing.T) {
 	s := r.shop("demo")
 	// A client that keeps connections would ask again by itself.
 	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
-	query := func() (*http.Response, error) {
-		resp, err := client.Do(s.request("GET", "/v3/certificates", "")) //nolint:bodyclose // below
-		if err == nil {
-			defer resp.Body.Close()
-			_, err = io.Copy(io.Discard, resp.Body)
+	query := func() (status int, head http.Header, err error) {
+		resp, err := client.Do(s.request("GET", "/v3/certificates", ""))
+		if err != nil {
+			return 0, nil, err
 		}
-		return resp, err
+		defer resp.Body.Close()
+		_, err = io.Copy(io.Discard, resp.Body)
+		return resp.StatusCode, resp.Header, err
 	}
 	for _, c := range []struct {
 		rule string
-		want func(resp *http.Response, err error)
+		want func(status int, head http.Header, err error)
 	}{
-		{`"fault":"reset"`, func(_ *http.Response, err error) { require.ErrorContains(t, err, "reset") }},
-		{`"fault":"half"`, func(_ *http.Response, err error) { require.ErrorContains(t, err, "unexpected EOF") }},
-		{`"fault":"5xx"`, func(resp *http.Response, err error) { require.NoError(t, err); require.Equal(t, 500, resp.StatusCode) }},
-		{`"fault":"garbage"`, func(resp *http.Response, err error) {
+		{`"fault":"reset"`, func(_ int, _ http.Header, err error) { require.ErrorContains(t, err, "reset") }},
+		{`"fault":"half"`, func(_ int, _ http.Header, err error) { require.ErrorContains(t, err, "unexpected EOF") }},
+		{`"fault":"5xx"`, func(status int, head http.Header, err error) { require.NoError(t, err); require.Equal(t, 500, status) }},
+		{`"fault":"garbage"`, func(status int, head http.Header, err error) {
 			require.NoError(t, err)
-			require.Empty(t, resp.Header.Get("Wechatpay-Signature"))
+			require.Empty(t, head.Get("Wechatpay-Signature"))
 		}},
-		{`"fault":"skew","skew_s":-900`, func(resp *http.Response, err error) {
+		{`"fault":"skew","skew_s":-900`, func(status int, head http.Header, err error) {
 			require.NoError(t, err)
-			at, err := strconv.ParseInt(resp.Header.Get("Wechatpay-Timestamp"), 10, 64)
+			at, err := strconv.ParseInt(head.Get("Wechatpay-Timestamp"), 10, 64)
 			require.NoError(t, err)
 			require.InDelta(t, time.Now().Unix()-900, at, 60)
 		}},
-		{`"fault":"latency","ms":30`, func(resp *http.Response, err error) { require.NoError(t, err); require.Equal(t, 200, resp.StatusCode) }},
+		{`"fault":"latency","ms":30`, func(status int, head http.Header, err error) { require.NoError(t, err); require.Equal(t, 200, status) }},
 	} {
 		doc := `{"rules":[{` + c.rule + `,"on":["certificates"],"count":1,"merchant":"` + s.id.MchID + `"}]}`
 		require.Equal(t, 200, r.dev("PUT", "/simulate/faults", doc).status, doc)
 		require.Equal(t, 404, s.call("GET", "/v3/pay/transactions/out-trade-no/NONE0001?mchid="+s.id.MchID, "").status, "another endpoint is well")
 		c.want(query())
-		resp, err := query()
+		status, _, err := query()
 		require.NoError(t, err, "once only: %s", doc)
-		require.Equal(t, 200, resp.StatusCode)
+		require.Equal(t, 200, status)
 	}
 }
 
@@ -90,8 +91,9 @@ func TestRulesRefused(t *testing.T) {
 func TestAlter(t *testing.T) {
 	text, err := alter(map[string]any{"a": map[string]int64{"b": 9007199254740993}, "c": "x"}, map[string]any{"c": nil, "a.d": 1, "envelope.e": 2}, "")
 	require.NoError(t, err)
-	require.Equal(t, `{"a":{"b":9007199254740993,"d":1}}`, string(text))
+	require.Contains(t, string(text), `"b":9007199254740993`) // not by way of a float
+	require.JSONEq(t, `{"a":{"b":9007199254740993,"d":1}}`, string(text))
 	text, err = alter(map[string]any{"e": 1}, map[string]any{"c": nil, "envelope.e": 2}, inEnvelope)
 	require.NoError(t, err)
-	require.Equal(t, `{"e":2}`, string(text))
+	require.JSONEq(t, `{"e":2}`, string(text))
 }

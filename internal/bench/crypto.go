@@ -102,6 +102,7 @@ func opening() (step, error) {
 		return step{}, err
 	}
 	nonce := make([]byte, box.NonceSize())
+	_, _ = rand.Read(nonce) // never fails
 	sealed := box.Seal(nil, nonce, make([]byte, resourceBytes), nil)
 	return step{"gcm_decrypt", "AES-256-GCM over the sealed part of a callback: one for each callback", func() error {
 		_, err := box.Open(nil, nonce, sealed, nil)

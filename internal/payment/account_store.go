@@ -32,7 +32,7 @@ func accountsAfterTx(tx *db.Tx, last id.ID, limit int) ([]id.ID, error) {
 	return db.Collect(tx, func(rows db.Rows) (accountID id.ID, err error) {
 		err = rows.Scan(&accountID)
 		return accountID, err
-	}, `SELECT id FROM payment_accounts WHERE id > $1 ORDER BY id LIMIT $2`, last, limit)
+	}, `SELECT id FROM payment_accounts WHERE id > $1 ORDER BY id LIMIT $2`, last[:], limit) // bytes: the zero id would be NULL
 }
 
 func accountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
