@@ -40,8 +40,8 @@ func (a *Accounts) renewAfter(ctx context.Context, last id.ID) (next id.ID, more
 		accounts, err = accountsAfterTx(tx, last, renewBatch)
 		return err
 	})
-	if err != nil || len(accounts) == 0 {
-		return id.ID{}, false, err
+	if err != nil {
+		return last, false, err
 	}
 	for _, account := range accounts {
 		_, p, err2 := a.Provider(ctx, account)
@@ -50,5 +50,8 @@ func (a *Accounts) renewAfter(ctx context.Context, last id.ID) (next id.ID, more
 		}
 		err = errors.Join(err, err2)
 	}
-	return accounts[len(accounts)-1], len(accounts) == renewBatch, err
+	if len(accounts) < renewBatch {
+		return id.ID{}, false, err // the end: from the first again
+	}
+	return accounts[len(accounts)-1], true, err
 }
