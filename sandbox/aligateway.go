@@ -87,7 +87,7 @@ func (s *Sandbox) gateway(w http.ResponseWriter, r *http.Request) {
 		s.aliPage(w, r)
 		return
 	}
-	fault := s.faults.nextAPI(method)
+	fault := s.faults.nextAPI(method, "", s.now())
 	if fault.any() && !fault.after {
 		s.aliMisbehave(w, r, fault, func() (*aliCall, map[string]any, error) { return s.aliPerform(r, method) })
 		return
@@ -106,6 +106,8 @@ func (s *Sandbox) aliMisbehave(w http.ResponseWriter, r *http.Request, f apiFaul
 		return
 	}
 	switch {
+	case f.reset:
+		reset(w)
 	case f.fail != nil:
 		s.aliSend(w, r.Form.Get("method"), r.Form.Get("app_cert_sn") != "", nil, injectedAli(f.fail.Code))
 	case f.garbage:
@@ -113,6 +115,9 @@ func (s *Sandbox) aliMisbehave(w http.ResponseWriter, r *http.Request, f apiFaul
 		_, _ = w.Write([]byte("<html><title>gateway</title>\x00\xff not json")) // as answer.plain
 	default:
 		c, members, err := truth()
+		if f.half {
+			w = halfWriter{w}
+		}
 		s.aliSend(w, r.Form.Get("method"), c != nil && c.certs, members, err)
 	}
 }

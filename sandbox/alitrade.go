@@ -58,7 +58,7 @@ func (s *Sandbox) aliPrecreate(c *aliCall) (map[string]any, error) {
 
 // aliPage leads a browser that came to pay to the trade's page.
 func (s *Sandbox) aliPage(w http.ResponseWriter, r *http.Request) {
-	fault := s.faults.nextAPI(r.Form.Get("method"))
+	fault := s.faults.nextAPI(r.Form.Get("method"), "", s.now())
 	if !pause(r.Context(), fault.hang) {
 		return
 	}

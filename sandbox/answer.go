@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,13 +26,15 @@ type answer struct {
 	status int
 	body   []byte
 	plain  bool // not signed and not JSON: what a broken gateway sends
+	half   bool // breaks off in the middle
+	skew   time.Duration
 }
 
 // api wraps an endpoint in what all endpoints of the platform share: injected faults, authentication, durability,
 // and the signed answer. path names the endpoint to the faults.
 func (s *Sandbox) api(path string, e endpoint) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		fault := s.faults.nextAPI(path)
+		fault := s.faults.nextAPI(path, merchantOf(r.Header.Get("Authorization")), s.now())
 		if fault.any() && !fault.after {
 			s.misbehave(w, r, fault, func() answer { return s.perform(w, r, e) })
 			return
@@ -51,13 +54,29 @@ func (s *Sandbox) misbehave(w http.ResponseWriter, r *http.Request, f apiFault, 
 		return
 	}
 	switch {
+	case f.reset:
+		reset(w)
 	case f.fail != nil:
 		s.send(w, r, answer{status: f.fail.Status, body: encode(f.fail.body())})
 	case f.garbage:
 		s.send(w, r, answer{status: http.StatusOK, body: []byte("<html><title>gateway</title>\x00\xff not json"), plain: true})
 	default:
-		s.send(w, r, truth())
+		out := truth()
+		out.half, out.skew = f.half, f.skew
+		s.send(w, r, out)
 	}
+}
+
+// reset breaks the connection off as a middlebox does, without an answer.
+func reset(w http.ResponseWriter) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		panic(http.ErrAbortHandler) // a connection that cannot be taken over (HTTP/2) is broken off all the same
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		_ = tcp.SetLinger(0)
+	}
+	_ = conn.Close()
 }
 
 func (s *Sandbox) perform(w http.ResponseWriter, r *http.Request, e endpoint) answer {
@@ -95,7 +114,7 @@ func (s *Sandbox) send(w http.ResponseWriter, r *http.Request, a answer) {
 	if a.plain {
 		head.Set("Content-Type", "text/html")
 	} else {
-		signed, err := s.signature(s.signerFor(r.Header.Get("Wechatpay-Serial")), a.body, s.now())
+		signed, err := s.signature(s.signerFor(r.Header.Get("Wechatpay-Serial")), a.body, s.now().Add(a.skew))
 		if err != nil {
 			s.log.Error("sandbox cannot sign", "error", err)
 			http.Error(w, "", http.StatusInternalServerError)
@@ -109,17 +128,22 @@ func (s *Sandbox) send(w http.ResponseWriter, r *http.Request, a answer) {
 	if len(a.body) > 0 && !a.plain {
 		head.Set("Content-Type", "application/json; charset=utf-8")
 	}
+	if a.half {
+		head.Set("Content-Length", strconv.Itoa(len(a.body)+1)) // more than comes, also where nothing should
+	}
 	w.WriteHeader(a.status)
+	if a.half {
+		_, _ = w.Write(a.body[:len(a.body)/2])
+		_ = http.NewResponseController(w).Flush()
+		panic(http.ErrAbortHandler)
+	}
 	_, _ = w.Write(a.body) // the caller has gone: nobody is left to tell
 }
 
 func (s *Sandbox) signerFor(serial string) signer {
 	var p *platform
 	s.view(func(st *state) { p = st.platform })
-	if serial == p.CertSerial {
-		return p.certSigner
-	}
-	return p.keySigner
+	return p.answerSigner(serial)
 }
 
 // signature returns the four headers that prove body.

@@ -258,18 +258,18 @@ func TestCallbackFaults(t *testing.T) {
 	}
 	inTime(t, receive, func(box *Sandbox) {
 		s = shopOf(t, box)
-		box.faults.put(faults{Callbacks: callbackFaults{Drop: true}})
+		box.faults.put(faults{Callbacks: callbackFaults{Drop: true}}, time.Now())
 		payOne(t, box, "DROPPED1")
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		require.Empty(t, numbers)
-		box.faults.put(faults{})
+		box.faults.put(faults{}, time.Now())
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"DROPPED1 <nil>"}, numbers, "comes with the first retry")
 
 		numbers = nil
-		box.faults.put(faults{Callbacks: callbackFaults{Repeat: 3, Parallel: true, DelayMS: 60_000}})
+		box.faults.put(faults{Callbacks: callbackFaults{Repeat: 3, Parallel: true, DelayMS: 60_000}}, time.Now())
 		payOne(t, box, "REPEAT1")
 		time.Sleep(59 * time.Second)
 		synctest.Wait()
@@ -279,7 +279,7 @@ func TestCallbackFaults(t *testing.T) {
 		require.Len(t, numbers, 3)
 
 		numbers = nil
-		box.faults.put(faults{Callbacks: callbackFaults{Forge: "signature"}})
+		box.faults.put(faults{Callbacks: callbackFaults{Forge: "signature"}}, time.Now())
 		payOne(t, box, "FORGED1")
 		synctest.Wait()
 		time.Sleep(time.Second)
@@ -295,7 +295,7 @@ func TestReorder(t *testing.T) {
 	defer box.Close()
 	_, _, err = box.ensureMerchant("demo")
 	require.NoError(t, err)
-	box.faults.put(faults{Callbacks: callbackFaults{Reorder: true}})
+	box.faults.put(faults{Callbacks: callbackFaults{Reorder: true}}, time.Now())
 	for i := range 5 {
 		payOne(t, box, fmt.Sprintf("ORDER%04d", i))
 	}

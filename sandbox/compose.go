@@ -19,7 +19,8 @@ type draft struct {
 	stamp    time.Time // moment of signing that the headers claim
 	signer   signer
 	forge    string
-	stranger string // mchid of somebody else
+	stranger string         // mchid of somebody else
+	set      map[string]any // members to change, see alter
 	ali      *aliIdentity
 }
 
@@ -80,19 +81,27 @@ type message struct {
 func (s *Sandbox) compose(d *draft) (*message, error) {
 	d.distort()
 	if notice, ok := d.content.(*aliNotice); ok {
+		notice.alter(d.set)
 		return notice.message(d.ali, d.url, d.forge)
 	}
-	box, err := seal(d.merchant.APIKey, d.kind, encode(d.content))
+	content, err := alter(d.content, d.set, "")
+	if err != nil {
+		return nil, err
+	}
+	box, err := seal(d.merchant.APIKey, d.kind, content)
 	if err != nil {
 		return nil, err
 	}
 	if d.forge == "ciphertext" {
 		box.Ciphertext = flipFirst(box.Ciphertext)
 	}
-	body := encode(envelope{
+	body, err := alter(envelope{
 		ID: d.id, CreateTime: wxTime(d.created), ResourceType: "encrypt-resource", EventType: d.event,
 		Summary: summary(d.event), Resource: envelopeResource{OriginalType: d.kind, sealed: box},
-	})
+	}, d.set, inEnvelope)
+	if err != nil {
+		return nil, err
+	}
 	header, err := s.signature(d.signer, body, d.stamp)
 	if err != nil {
 		return nil, err
@@ -114,7 +123,7 @@ func newDraft(st *state, t *trade, r *refund, now time.Time) *draft {
 	d := &draft{
 		event: eventPaid, kind: "transaction", url: t.NotifyURL, merchant: st.byMchID[t.MchID],
 		content: describeTrade(t, stateSuccess), created: t.PaidAt, stamp: now,
-		signer: st.platform.keySigner, stranger: strangerTo(st, t.MchID),
+		signer: st.platform.callbackSigner(), stranger: strangerTo(st, t.MchID),
 	}
 	if t.Channel == channelAlipay {
 		d.ali, d.content = st.platform.ali, newAliNotice(t, r, randomHex(17), now)

@@ -214,7 +214,13 @@ func succeeded(status int, _ string) bool { return status >= 200 && status <= 29
 
 func (s *Sandbox) attempt(ctx context.Context, n *note) attempt {
 	f, now := s.faults.get().Callbacks, s.now()
+	merchant := ""
+	s.view(func(st *state) { merchant = st.trades[n.TradeSeq].MchID })
+	wait := f.bend(s.faults.callbackHits(merchant, now))
 	out := attempt{At: now, Forge: f.Forge}
+	if !pause(ctx, wait) {
+		return out
+	}
 	if f.Drop {
 		out.Error = "dropped by fault"
 		return out
@@ -222,6 +228,7 @@ func (s *Sandbox) attempt(ctx context.Context, n *note) attempt {
 	results := s.transmit(ctx, max(1, f.Repeat), f.Parallel, func() *draft {
 		d := s.draftOf(n, now)
 		d.forge = f.Forge
+		d.stamp = d.stamp.Add(f.skew)
 		if f.Certificate {
 			d.signer = s.certificateSigner()
 		}
@@ -250,7 +257,7 @@ func (s *Sandbox) draftOf(n *note, now time.Time) (d *draft) {
 
 func (s *Sandbox) certificateSigner() signer {
 	var out signer
-	s.view(func(st *state) { out = st.platform.certSigner })
+	s.view(func(st *state) { out = st.platform.current.signer })
 	return out
 }
 

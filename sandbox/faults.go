@@ -16,6 +16,7 @@ type faults struct {
 	Callbacks callbackFaults `json:"callbacks"`
 	API       apiFaults      `json:"api"`
 	Bills     billFaults     `json:"bills"`
+	Rules     []faultRule    `json:"rules,omitempty"` // each by endpoint, probability and time
 }
 
 // callbackFaults bend every callback attempt while they are set.
@@ -27,6 +28,8 @@ type callbackFaults struct {
 	Reorder     bool   `json:"reorder"`     // gathers callbacks for half a second, then the newest goes first
 	Forge       string `json:"forge"`       // one of forgeries, or empty
 	Certificate bool   `json:"certificate"` // signs with the platform certificate instead of the public key
+
+	skew time.Duration // of one attempt, by a rule
 }
 
 // apiFaults bend the answers of the payment API while they are set.
@@ -54,6 +57,7 @@ func (f *faults) validate() error {
 			return nil
 		},
 		func() error { return checkPaths(a.Paths) },
+		func() error { return checkRules(f.Rules) },
 		func() error { return upTo("bills.omit", f.Bills.Omit, 1000) },
 		func() error { return upTo("bills.extra", f.Bills.Extra, 1000) },
 	)
@@ -103,6 +107,8 @@ func apiPaths() []string {
 type faultBoard struct {
 	mu  sync.Mutex
 	set faults // mu
+
+	since time.Time // mu; when set was set
 }
 
 func (b *faultBoard) get() faults {
@@ -110,13 +116,14 @@ func (b *faultBoard) get() faults {
 	defer b.mu.Unlock()
 	out := b.set
 	out.API.Paths = slices.Clone(out.API.Paths)
+	out.Rules = slices.Clone(out.Rules)
 	return out
 }
 
-func (b *faultBoard) put(f faults) {
+func (b *faultBoard) put(f faults, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.set = f
+	b.set, b.since = f, now
 }
 
 // apiFault is what goes wrong with one request.
@@ -124,16 +131,28 @@ type apiFault struct {
 	hang    time.Duration
 	fail    *apiError
 	garbage bool
+	reset   bool
+	half    bool
+	skew    time.Duration
 	after   bool
 }
 
-func (f apiFault) any() bool { return f.hang > 0 || f.fail != nil || f.garbage }
+func (f apiFault) any() bool {
+	return f.hang > 0 || f.fail != nil || f.garbage || f.reset || f.half || f.skew != 0
+}
 
 // nextAPI decides the fate of one request and counts it.
-func (b *faultBoard) nextAPI(path string) apiFault {
+func (b *faultBoard) nextAPI(path, merchant string, now time.Time) apiFault {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := &b.set.API
+	out := b.set.API.next(path)
+	for _, r := range b.hits(path, merchant, now) {
+		out.add(r)
+	}
+	return out
+}
+
+func (a *apiFaults) next(path string) apiFault {
 	if len(a.Paths) > 0 && !slices.Contains(a.Paths, path) {
 		return apiFault{}
 	}

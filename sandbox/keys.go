@@ -58,11 +58,14 @@ type platform struct {
 	Certificate string   `json:"certificate"` // PEM
 	Ali         *aliKeys `json:"alipay,omitempty"`
 
-	ali         *aliIdentity
-	publicKey   string // PKIX PEM of PrivateKey
-	keySigner   signer
-	certSigner  signer
-	certificate *x509.Certificate
+	Mode string    `json:"mode,omitempty"` // what signs; empty is signBoth
+	Next *certPair `json:"next,omitempty"` // announced, and not signing yet
+	Old  *certPair `json:"old,omitempty"`  // not signing any more, and still listed
+
+	ali       *aliIdentity
+	publicKey string // PKIX PEM of PrivateKey
+	keySigner signer
+	current   *certPair // CertSerial, CertKey and Certificate
 }
 
 func newPlatform() (*platform, error) {
@@ -93,16 +96,11 @@ func (p *platform) parse() error {
 	if err != nil {
 		return fmt.Errorf("platform key: %w", err)
 	}
-	certKey, err := parseKey(p.CertKey)
-	if err != nil {
-		return fmt.Errorf("platform certificate key: %w", err)
-	}
-	block, _ := pem.Decode([]byte(p.Certificate))
-	if block == nil {
-		return errors.New("platform certificate is not PEM")
-	}
-	if p.certificate, err = x509.ParseCertificate(block.Bytes); err != nil {
-		return fmt.Errorf("platform certificate: %w", err)
+	p.current = &certPair{Serial: p.CertSerial, Key: p.CertKey, Certificate: p.Certificate}
+	for _, c := range p.pairs() {
+		if err := c.parse(); err != nil {
+			return err
+		}
 	}
 	if p.Ali != nil { // a state file of before there was Alipay
 		if p.ali, err = p.Ali.parse(); err != nil {
@@ -110,12 +108,15 @@ func (p *platform) parse() error {
 		}
 	}
 	p.keySigner = signer{serial: p.PublicKeyID, key: key}
-	p.certSigner = signer{serial: p.CertSerial, key: certKey}
 	p.publicKey, err = publicPEM(&key.PublicKey)
 	return err
 }
 
 func selfSigned(key *rsa.PrivateKey) (serial, certPEM string, err error) {
+	return selfSignedFor(key, 5*365*24*time.Hour)
+}
+
+func selfSignedFor(key *rsa.PrivateKey, valid time.Duration) (serial, certPEM string, err error) {
 	number := new(big.Int).SetBytes(randomBytes(19))
 	number.SetBit(number, 155, 1) // keeps the serial at 39 or 40 hex digits
 	now := time.Now()
@@ -123,7 +124,7 @@ func selfSigned(key *rsa.PrivateKey) (serial, certPEM string, err error) {
 		SerialNumber: number,
 		Subject:      pkix.Name{CommonName: "Panshi sandbox payment platform", Organization: []string{"Simulator"}},
 		NotBefore:    now.Add(-time.Hour),
-		NotAfter:     now.AddDate(5, 0, 0),
+		NotAfter:     now.Add(valid),
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)

@@ -116,18 +116,26 @@ func (s *Sandbox) closeTrade(st *state, mchID, no string) error {
 	return s.store.commit(record{Trade: &closed})
 }
 
-// certificates lists the platform certificate, encrypted for the caller.
+// certificates lists the platform certificates, encrypted for the caller: two while one follows the other. Merchants
+// with a public key only are told of none.
 func (s *Sandbox) certificates(c *call) (int, any, error) {
 	var p *platform
 	s.view(func(st *state) { p = st.platform })
-	box, err := seal(c.merchant.APIKey, "certificate", []byte(p.Certificate))
-	if err != nil {
-		return 0, nil, err
+	data := []any{}
+	for _, cert := range p.listed(c.now) {
+		box, err := seal(c.merchant.APIKey, "certificate", []byte(cert.Certificate))
+		if err != nil {
+			return 0, nil, err
+		}
+		data = append(data, map[string]any{
+			"serial_no":           cert.Serial,
+			"effective_time":      wxTime(cert.parsed.NotBefore),
+			"expire_time":         wxTime(cert.parsed.NotAfter),
+			"encrypt_certificate": box,
+		})
 	}
-	return http.StatusOK, map[string]any{"data": []any{map[string]any{
-		"serial_no":           p.CertSerial,
-		"effective_time":      wxTime(p.certificate.NotBefore),
-		"expire_time":         wxTime(p.certificate.NotAfter),
-		"encrypt_certificate": box,
-	}}}, nil
+	if len(data) == 0 {
+		return 0, nil, errNoResource("platform certificate")
+	}
+	return http.StatusOK, map[string]any{"data": data}, nil
 }

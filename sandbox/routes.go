@@ -38,6 +38,8 @@ func (s *Sandbox) Handler() http.Handler {
 	mux.HandleFunc("GET /simulate/refunds", s.dev(s.simRefunds))
 	mux.HandleFunc("GET /simulate/faults", s.dev(s.simFaults))
 	mux.HandleFunc("PUT /simulate/faults", s.dev(s.simSetFaults))
+	mux.HandleFunc("GET /simulate/keys", s.dev(s.simKeys))
+	mux.HandleFunc("POST /simulate/keys", s.dev(s.simTurnKeys))
 	mux.HandleFunc("/simulate/", s.dev(noEndpoint))
 
 	mux.HandleFunc("GET /{$}", s.page(s.pageOrders))

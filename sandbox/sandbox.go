@@ -59,6 +59,7 @@ type Sandbox struct {
 	now     func() time.Time
 	wake    chan struct{} // signals the dispatcher that the queue changed
 	running atomic.Bool
+	turning sync.Mutex // held while the platform's keys change
 	// signing holds a slot for each callback that is being signed. Signatures are nearly all the work there is, and
 	// payers must not wait behind the callbacks of those before them: so half of the processors at most.
 	signing chan struct{}

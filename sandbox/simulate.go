@@ -52,6 +52,8 @@ type merchantView struct {
 	APIKey      string `json:"api_v3_key"`
 	PublicKeyID string `json:"public_key_id"`
 	PublicKey   string `json:"public_key"`
+	CertSerial  string `json:"certificate_serial"`
+	Certificate string `json:"certificate"`
 	BaseURL     string `json:"base_url"`
 
 	Alipay *aliView `json:"alipay"`
@@ -77,7 +79,7 @@ func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any,
 	}
 	return http.StatusOK, merchantView{
 		Name: m.Name, MchID: m.MchID, AppID: m.AppID, Serial: m.Serial, PrivateKey: m.PrivateKey, APIKey: m.APIKey,
-		PublicKeyID: p.PublicKeyID, PublicKey: p.publicKey, BaseURL: s.baseURL(r), Alipay: ali,
+		PublicKeyID: p.PublicKeyID, PublicKey: p.publicKey, CertSerial: p.CertSerial, Certificate: p.Certificate, BaseURL: s.baseURL(r), Alipay: ali,
 	}, nil
 }
 
@@ -157,7 +159,7 @@ func (s *Sandbox) simSetFaults(w http.ResponseWriter, r *http.Request) (int, any
 	if err := f.validate(); err != nil {
 		return 0, nil, err
 	}
-	s.faults.put(f)
+	s.faults.put(f, s.now())
 	return http.StatusOK, s.shownFaults(), nil
 }
 
@@ -166,10 +168,11 @@ func (s *Sandbox) simSetFaults(w http.ResponseWriter, r *http.Request) (int, any
 func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	var q struct {
 		orderRef
-		OutRefundNo string `json:"out_refund_no"`
-		Forge       string `json:"forge"`
-		Times       int    `json:"times"`
-		Parallel    bool   `json:"parallel"`
+		OutRefundNo string         `json:"out_refund_no"`
+		Forge       string         `json:"forge"`
+		Set         map[string]any `json:"set"`
+		Times       int            `json:"times"`
+		Parallel    bool           `json:"parallel"`
 	}
 	if err := readStrict(w, r, &q); err != nil {
 		return 0, nil, err
@@ -183,7 +186,7 @@ func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any,
 		return 0, nil, err
 	}
 	id := "EV-" + randomHex(14)
-	t, rf, err := s.subject(q.orderRef, q.OutRefundNo, q.Forge)
+	t, rf, err := s.subject(q.orderRef, q.OutRefundNo, q.Forge, len(q.Set) > 0)
 	if err == nil {
 		err = s.durable()
 	}
@@ -193,14 +196,18 @@ func (s *Sandbox) simCallback(w http.ResponseWriter, r *http.Request) (int, any,
 	results := s.transmit(r.Context(), max(1, q.Times), q.Parallel, func() (d *draft) {
 		s.view(func(st *state) { d = newDraft(st, t, rf, s.now()) })
 		d.named(id)
-		d.forge = q.Forge
+		d.forge, d.set = q.Forge, q.Set
 		return d
 	})
-	return http.StatusOK, callbackReport(id, results), nil
+	var fields map[string]any
+	s.view(func(st *state) { fields = newDraft(st, t, rf, s.now()).fields() })
+	report := callbackReport(id, results)
+	report["fields"] = fields
+	return http.StatusOK, report, nil
 }
 
 // subject finds what a callback on demand is about, with a payment invented for a trade that has none.
-func (s *Sandbox) subject(ref orderRef, refundNo, forge string) (t *trade, r *refund, err error) {
+func (s *Sandbox) subject(ref orderRef, refundNo, forge string, altered bool) (t *trade, r *refund, err error) {
 	s.view(func(st *state) {
 		if t, err = ref.find(st); err != nil {
 			return
@@ -212,14 +219,14 @@ func (s *Sandbox) subject(ref orderRef, refundNo, forge string) (t *trade, r *re
 		if t.paid() {
 			return
 		}
-		if forge == "" {
+		if forge == "" && !altered {
 			err = &apiError{
 				Status: http.StatusConflict, Code: "NOT_PAID", Field: "forge",
 				Message: "forge: is required for an order that is not paid, the platform would never confirm it",
 			}
 			return
 		}
-		if t.Channel == channelAlipay && !aliForges(forge) {
+		if t.Channel == channelAlipay && forge != "" && !aliForges(forge) {
 			err = errParam("forge", "does not exist at Alipay: the callback would be right")
 			return
 		}

@@ -18,11 +18,23 @@ type sandboxCmd struct {
 
 // Help implements kong.HelpProvider.
 func (sandboxCmd) Help() string {
-	return `A payment platform to develop against: it speaks WeChat Pay v3, with its own keys and durable state. No money
-moves, and it hands out private keys: keep it on loopback.
+	return `A payment platform to develop against: it speaks WeChat Pay v3 and Alipay, with its own keys and durable
+state. No money moves, and it hands out private keys: keep it on loopback.
 
   panshi sandbox --http 127.0.0.1:8090 --state ./pay.sandbox
-  panshi serve --set sandbox.url=http://127.0.0.1:8090`
+  panshi serve --set sandbox.url=http://127.0.0.1:8090
+
+While it runs (sandbox/README.md has all of it):
+
+  POST /simulate/merchants  {"name":"demo"}            a merchant with its keys; as many as you like
+  POST /simulate/pay        {"out_trade_no":"P…"}      pays as a buyer would
+  POST /simulate/callback   {"out_trade_no":"P…"}      a callback now, forged or changed if told so
+  POST /simulate/keys       {"certificate":"announce"} rotates the certificate: announce, switch, retire;
+                            {"mode":"mixed"}           both, mixed, certificate, public_key: what signs
+  PUT  /simulate/faults     {"rules":[{"fault":"5xx","on":["query"],"probability":0.3}]}
+                            faults: latency reset 5xx garbage half skew drop duplicate reorder;
+                            on: endpoints or callback; with count, after_s, for_s, merchant, after
+  GET  /simulate/trades, /simulate/refunds, /simulate/keys, /simulate/faults`
 }
 
 // Run runs the simulator until ctx ends.

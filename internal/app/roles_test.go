@@ -142,7 +142,7 @@ func TestAProcessAnswersForItsRoles(t *testing.T) {
 func TestWorkIsSharedOut(t *testing.T) {
 	t.Parallel()
 	s := node(t, "all")
-	all := s.checkout.Sweeps()
+	all := slices.Concat(s.checkout.Sweeps(), s.accounts.Sweeps())
 	work := func(roles, worker string) (jobs bool, names []string) {
 		cfg := s.cfg
 		cfg.Roles, cfg.Worker = roles, worker

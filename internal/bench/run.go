@@ -41,6 +41,9 @@ func Run(ctx context.Context, cfg Config, say func(text string)) (report Report,
 			break
 		}
 	}
+	if err == nil && cfg.has(Callback) {
+		err = r.crypto()
+	}
 	r.report.Finished, r.report.TookS = err == nil, time.Since(begin).Seconds()
 	return r.report, errors.Join(err, w.close())
 }

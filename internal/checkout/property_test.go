@@ -29,6 +29,7 @@ type world struct {
 	byHand   map[string]int64 // by order number: money that staff gave back by hand
 	broken   string           // query that names the invariants which do not hold
 	n        int
+	pick     int // what a crash is about
 }
 
 // bought is one order as its buyer knows it.
@@ -51,6 +52,7 @@ func TestEveryBuyerHasGoodsOrMoney(t *testing.T) {
 			"refund": w.refund, "send refunds": w.send, "refund job": w.refundJob, "refund after all": w.afterAll,
 			"deliver by hand": w.deliver, "resolve": w.resolveSome, "complete": w.complete,
 			"platform": w.turnPlatform, "change the shop": w.changeShop,
+			"crash": w.crash, "crash again": w.crash,
 			"": func(*rapid.T) { w.soundAtOnce() },
 		})
 		w.settleAll()

@@ -26,6 +26,15 @@ func AccountsTx(tx *db.Tx, merchantID id.ID) ([]Account, error) {
 		WHERE merchant_id = $1 ORDER BY position, id`, merchantID)
 }
 
+// accountsAfterTx gives the ids of the accounts of all merchants that follow an
+// id, in order.
+func accountsAfterTx(tx *db.Tx, last id.ID, limit int) ([]id.ID, error) {
+	return db.Collect(tx, func(rows db.Rows) (accountID id.ID, err error) {
+		err = rows.Scan(&accountID)
+		return accountID, err
+	}, `SELECT id FROM payment_accounts WHERE id > $1 ORDER BY id LIMIT $2`, last[:], limit) // bytes: the zero id would be NULL
+}
+
 func accountTx(tx *db.Tx, accountID id.ID) (Account, error) {
 	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts WHERE id = $1`, accountID)
 	if err != nil {

@@ -46,6 +46,14 @@ type Reader interface {
 	Acknowledge() (contentType string, body []byte)
 }
 
+// Renewer is a Reader whose platform changes its keys: a callback under a key
+// that is not in hand may be good once the platform was asked.
+type Renewer interface {
+	// RenewFor asks the platform for its keys if that may cure err, seldom, and
+	// tells whether the callback should be read again.
+	RenewFor(ctx context.Context, header http.Header, err error) bool
+}
+
 // Add puts the callbacks' row into mux.
 func Add(mux *web.Mux, accounts Accounts, settler Settler, logger *slog.Logger) error {
 	n := &notify{accounts: accounts, settler: settler, logger: logger}
@@ -76,7 +84,7 @@ func (n *notify) take(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	told, err := reader.ParseNotification(r.Header, body)
+	told, err := read(ctx, reader, r.Header, body)
 	if err != nil {
 		return err
 	}
@@ -87,6 +95,17 @@ func (n *notify) take(w http.ResponseWriter, r *http.Request) error {
 	contentType, word := reader.Acknowledge()
 	write(w, http.StatusOK, contentType, word)
 	return nil
+}
+
+func read(ctx context.Context, reader Reader, header http.Header, body []byte) (payment.Notification, error) {
+	told, err := reader.ParseNotification(header, body)
+	if err == nil {
+		return told, nil
+	}
+	if renewer, ok := reader.(Renewer); ok && renewer.RenewFor(ctx, header, err) {
+		return reader.ParseNotification(header, body)
+	}
+	return told, err
 }
 
 // find gives the account that an address names.
@@ -119,5 +138,6 @@ func (n *notify) settle(ctx context.Context, account payment.Account, told payme
 	case told.Refund != nil:
 		return trouble(n.settler.SettleRefund(ctx, account, *told.Refund))
 	}
+	n.logger.InfoContext(ctx, "callback ignored", "code", "event_ignored", "account", account.ID.String(), "request_id", web.RequestID(ctx))
 	return nil
 }

@@ -23,12 +23,13 @@ import (
 const callTimeout = 5 * time.Second
 
 // Account is one merchant account; it implements payment.Provider, holds no
-// lock and may be used by any number of goroutines. It prints like its Config.
+// lock while it waits and may be used by any number of goroutines. It prints
+// like its Config.
 type Account struct {
 	mchID, appID, serial string
 	base                 string // scheme, host and path prefix, no slash at the end
 	private              *rsa.PrivateKey
-	platform             map[string]platformKey
+	platform             *keyring
 	prefer               string
 	resource             cipher.AEAD // AES-256-GCM under the API v3 key
 	client               *http.Client
@@ -60,7 +61,7 @@ func New(cfg Config, client *http.Client, clk clock.Clock) (*Account, error) {
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &Account{
 		mchID: cfg.MchID, appID: cfg.AppID, serial: cfg.MerchantSerial,
-		base: p.base, private: p.private, platform: p.platform, prefer: p.prefer,
+		base: p.base, private: p.private, platform: &keyring{configured: p.platform}, prefer: p.prefer,
 		resource: resource, client: &own, clock: clk,
 	}, nil
 }

@@ -46,7 +46,7 @@ func (a *Account) do(ctx context.Context, c call) ([]byte, error) {
 	if len(got.body) > maxAnswer {
 		return nil, busy(fmt.Errorf("HTTP %d: the answer exceeds %d bytes", got.status, maxAnswer))
 	}
-	if err := a.verify(got.header, got.body); err != nil {
+	if err := a.prove(ctx, got.header, got.body); err != nil {
 		return nil, busy(fmt.Errorf("HTTP %d: %w", got.status, err))
 	}
 	if got.status == c.want {

@@ -21,6 +21,14 @@
 // The signature of an answer covers its time, nonce and body, not the question.
 // Answers that carry a number are therefore compared with the number asked for.
 //
+// # Keys that change
+//
+// Public keys and certificates are held at once. Certificates are asked for
+// (GET /v3/certificates) while they are used: see Renew and RenewFor. They are
+// the one thing that is opened before the answer's signature is good, since the
+// first answer may be signed under a certificate that only it brings; each is
+// sealed under the API v3 key, which is what proves it.
+//
 // # What an error means
 //
 // payment.ErrRejected, ErrNotFound and ErrAlreadyPaid are the platform's signed

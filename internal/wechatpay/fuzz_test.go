@@ -32,7 +32,7 @@ func fuzzAccount(tb testing.TB) *Account {
 	require.NoError(tb, err)
 	return &Account{
 		mchID: "1900000109", serial: "A1", private: key, resource: gcm, clock: clock.NewManual(time.Unix(1_800_000_000, 0)),
-		platform: map[string]platformKey{"K": {rsa: &key.PublicKey}},
+		platform: &keyring{configured: map[string]platformKey{"K": {rsa: &key.PublicKey}}},
 	}
 }
 

@@ -55,6 +55,9 @@ func (a *Account) read(body []byte) (payment.Notification, error) {
 	var err error
 	switch kind, _, _ := strings.Cut(e.EventType, "."); kind {
 	case "TRANSACTION":
+		if e.EventType != "TRANSACTION.SUCCESS" {
+			return payment.Notification{}, malformed(errState)
+		}
 		n.Payment, err = a.openPayment(e.Resource)
 	case "REFUND":
 		n.Refund, err = a.openRefund(e.Resource)
@@ -100,16 +103,9 @@ func (a *Account) open(r resource, kind string, v any) error {
 	if r.OriginalType != "" && r.OriginalType != kind {
 		return malformed(errors.New("event and resource disagree"))
 	}
-	if r.Algorithm != aeadAlgorithm || len(r.Nonce) != a.resource.NonceSize() || len(r.AAD) > maxAAD {
-		return undecryptable()
-	}
-	sealed, err := base64.StdEncoding.Strict().DecodeString(r.Ciphertext)
-	if err != nil || len(sealed) < a.resource.Overhead() {
-		return undecryptable()
-	}
-	plain, err := a.resource.Open(nil, []byte(r.Nonce), sealed, []byte(r.AAD))
+	plain, err := a.unseal(r)
 	if err != nil {
-		return undecryptable()
+		return err
 	}
 	if json.Unmarshal(plain, v) != nil {
 		return malformed(errAnswer)
@@ -120,6 +116,22 @@ func (a *Account) open(r resource, kind string, v any) error {
 // Acknowledge is the answer that keeps the platform from telling again.
 func (a *Account) Acknowledge() (contentType string, body []byte) {
 	return "application/json", []byte(`{"code":"SUCCESS"}`)
+}
+
+// unseal decrypts what only the platform and the merchant can have sealed.
+func (a *Account) unseal(r resource) ([]byte, error) {
+	if r.Algorithm != aeadAlgorithm || len(r.Nonce) != a.resource.NonceSize() || len(r.AAD) > maxAAD {
+		return nil, undecryptable()
+	}
+	sealed, err := base64.StdEncoding.Strict().DecodeString(r.Ciphertext)
+	if err != nil || len(sealed) < a.resource.Overhead() {
+		return nil, undecryptable()
+	}
+	plain, err := a.resource.Open(nil, []byte(r.Nonce), sealed, []byte(r.AAD))
+	if err != nil {
+		return nil, undecryptable()
+	}
+	return plain, nil
 }
 
 func malformed(cause error) error {

@@ -161,10 +161,11 @@ type platform struct {
 	key    *rsa.PrivateKey
 	serial string
 	mangle func(h http.Header) // may spoil the headers of an answer
+	at     func() time.Time
 }
 
 func newPlatform(t testing.TB, handle func(r *http.Request, body map[string]any) reply) *platform {
-	p := &platform{t: t, handle: handle, key: keys().public, serial: pubSerial, mangle: func(http.Header) {}}
+	p := &platform{t: t, handle: handle, key: keys().public, serial: pubSerial, mangle: func(http.Header) {}, at: func() time.Time { return now }}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
@@ -189,7 +190,7 @@ func (p *platform) serve(w http.ResponseWriter, r *http.Request) {
 	var body map[string]any
 	_ = json.Unmarshal(raw, &body)
 	out := p.handle(r, body)
-	for k, v := range signedHeader(p.key, p.serial, now, out.body) {
+	for k, v := range signedHeader(p.key, p.serial, p.at(), out.body) {
 		w.Header()[k] = v
 	}
 	w.Header().Set("Request-ID", "08F78BB5AF0610D302189F")
@@ -206,7 +207,7 @@ func (p *platform) merchantSigned(r *http.Request, body string) bool {
 	sum := sha256.Sum256([]byte(strings.Join([]string{r.Method, r.RequestURI, m[4], m[2], body}, "\n") + "\n"))
 	sig, err := base64.StdEncoding.DecodeString(m[3])
 	return err == nil && rsa.VerifyPKCS1v15(&keys().merchant.PublicKey, crypto.SHA256, sum[:], sig) == nil &&
-		m[4] == strconv.FormatInt(now.Unix(), 10)
+		m[4] == strconv.FormatInt(p.at().Unix(), 10)
 }
 
 // wantNoSecret fails if an error's text holds a key, or any of more.

@@ -51,6 +51,14 @@ func (a *Account) signature(sum []byte) (string, error) {
 // verify believes a message of the platform or says why not. body is the raw
 // body, nil and empty alike.
 func (a *Account) verify(h http.Header, body []byte) error {
+	return a.verifyBy(a.platform.find, h, body)
+}
+
+// finder gives the platform's key of a serial, if there is one that is valid at
+// a moment.
+type finder func(serial string, at time.Time) (platformKey, bool)
+
+func (a *Account) verifyBy(find finder, h http.Header, body []byte) error {
 	stamp, nonce := h.Get("Wechatpay-Timestamp"), h.Get("Wechatpay-Nonce")
 	sig, serial := h.Get("Wechatpay-Signature"), h.Get("Wechatpay-Serial")
 	if stamp == "" || nonce == "" || sig == "" || serial == "" {
@@ -63,9 +71,9 @@ func (a *Account) verify(h http.Header, body []byte) error {
 	if !fresh(stamp, now) {
 		return unauthenticated("signature_stale", "the timestamp is five minutes or more away from this machine's clock")
 	}
-	key, ok := a.platform[serial]
-	if !ok || !key.validAt(now) {
-		return unauthenticated("signature_serial_unknown", "no valid platform key has this serial")
+	key, ok := find(serial, now)
+	if !ok {
+		return unauthenticated(codeSerial, "no valid platform key has this serial")
 	}
 	if typ := h.Get("Wechatpay-Signature-Type"); (typ != "" && typ != scheme) || !signed(key.rsa, sig, stamp, nonce, body) {
 		return unauthenticated("signature_wrong", "the signature does not fit the message")

@@ -91,6 +91,20 @@ func (p *Platform) TryCallback(ctx context.Context, paymentNo, forge string) (in
 	return out.Statuses[0], nil
 }
 
+// Altered sends a callback with members changed before it was signed. It gives
+// the shop's answer and all that such a callback says.
+func (p *Platform) Altered(t testing.TB, paymentNo string, set map[string]any) (status int, fields map[string]any) {
+	t.Helper()
+	var out struct {
+		Statuses []int          `json:"statuses"`
+		Fields   map[string]any `json:"fields"`
+	}
+	require.NoError(t, p.api.do(t.Context(), http.MethodPost, "/simulate/callback", nil,
+		map[string]any{"out_trade_no": paymentNo, "set": set}, &out))
+	require.Len(t, out.Statuses, 1)
+	return out.Statuses[0], out.Fields
+}
+
 // Secrets are what the platform gave the merchants and no log may hold.
 func (p *Platform) Secrets(t testing.TB, merchants ...string) []string {
 	t.Helper()
