@@ -18,8 +18,8 @@ type sandboxCmd struct {
 
 // Help implements kong.HelpProvider.
 func (sandboxCmd) Help() string {
-	return `A payment platform to develop against: it speaks WeChat Pay v3 and Alipay, with its own keys and durable
-state. No money moves, and it hands out private keys: keep it on loopback.
+	return `A payment platform to develop against: it speaks WeChat Pay v3 and Alipay, with its own keys and durable state.
+No money moves, and it hands out private keys: keep it on loopback.
 
   panshi sandbox --http 127.0.0.1:8090 --state ./pay.sandbox
   panshi serve --set sandbox.url=http://127.0.0.1:8090

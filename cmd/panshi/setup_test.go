@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/json"
 	"encoding/pem"
 	"os"
@@ -130,6 +131,48 @@ func TestAccountPutAlone(t *testing.T) {
 	requireOneLine(t, got)
 	require.Contains(t, got.errOut, "--merchant")
 	requireNothingInClear(t, dir, secrets...)
+}
+
+// An application at Alipay is stored once a way to pay, in the platform's own
+// spelling of keys; what is wrong in it is told at once, by field.
+func TestAlipayPutAlone(t *testing.T) {
+	dir, files := t.TempDir(), t.TempDir()
+	require.Equal(t, exitDone, panshi(t, dir, "merchant", "put", "--slug", "shop", "--name", "x").code)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	require.NoError(t, err)
+	private := base64.StdEncoding.EncodeToString(x509.MarshalPKCS1PrivateKey(key))
+	raw, err := json.Marshal(map[string]string{
+		"app_id": "2021000000000001", "seller_id": "2088000000000001", "app_key_pem": private,
+		"alipay_public_key": base64.StdEncoding.EncodeToString(public),
+	})
+	require.NoError(t, err)
+	file := writeFile(t, files, "alipay.json", string(raw))
+	for _, args := range [][]string{{}, {"--method", "wap", "--name", "手机支付宝"}} {
+		got := panshi(t, dir, append([]string{"account", "put", "alipay", file}, args...)...)
+		require.Equal(t, outcome{0, "The account 2088000000000001 of shop is stored and on. 收款账户已保存。\n", ""}, got)
+	}
+	var told []string
+	for _, a := range accounts(t, dir) {
+		told = append(told, a.Provider+" "+a.Method+" "+a.MchID+" "+a.AppID+" "+a.Name+" "+a.NameEN)
+	}
+	require.ElementsMatch(t, []string{
+		"alipay precreate 2088000000000001 2021000000000001 支付宝 Alipay",
+		"alipay wap 2088000000000001 2021000000000001 手机支付宝 Alipay (phone browser)",
+	}, told)
+
+	got := panshi(t, dir, "account", "put", "alipay", file, "--method", "native")
+	require.Equal(t, exitUsage, got.code, "%+v", got)
+	require.Contains(t, got.errOut, "precreate")
+	faulty := writeFile(t, files, "faulty.json", `{"app_id":"a b","app_key_pem":"`+private[:40]+`","app_cert":"x"}`)
+	got = panshi(t, dir, "account", "put", "alipay", faulty)
+	require.Equal(t, exitUsage, got.code, "%+v", got)
+	for _, field := range []string{"app_id", "seller_id", "app_key_pem", "app_cert", "alipay_cert", "alipay_root_cert"} {
+		require.Contains(t, got.errOut, field)
+	}
+	requireNoSecrets(t, got, []string{private[:40]})
+	requireNothingInClear(t, dir, private[100:160])
 }
 
 // A shop is set up while it runs; its log and its files tell no secret.

@@ -22,7 +22,7 @@ const maxParams = 100
 // signature_wrong (Unauthenticated); notification_malformed (Malformed).
 //
 // A refund comes as another notification of its trade, which says "paid" again
-// and tells no amount of this refund: it is found by asking.
+// and tells no amount of this refund, only its number: it is found by asking.
 func (a *Account) ParseNotification(_ http.Header, body []byte) (payment.Notification, error) {
 	p, err := readForm(body)
 	if err != nil {
@@ -47,6 +47,9 @@ func (a *Account) ParseNotification(_ http.Header, body []byte) (payment.Notific
 		return payment.Notification{}, malformed(err)
 	}
 	n.Payment = &report
+	if p["refund_fee"] != "" && wantNumber("out_biz_no", p["out_biz_no"]) == nil {
+		n.RefundNo = p["out_biz_no"]
+	}
 	return n, nil
 }
 

@@ -128,6 +128,7 @@ func TestARefundTellsThatItsTradeWasPaid(t *testing.T) {
 	n, err := account(t, config(), client()).ParseNotification(nil, send(form, "sign_type"))
 	require.NoError(t, err)
 	require.Equal(t, payment.StatePaid, n.Payment.State)
+	require.Equal(t, refundNo, n.RefundNo)
 }
 
 func TestNotificationUnderAnotherCertificate(t *testing.T) {

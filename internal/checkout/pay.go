@@ -61,18 +61,24 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 	}
 	var o order.Order
 	var p payment.Payment
+	var old bool
 	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
 		o, p, err = s.beginPaymentTx(tx, r, account)
+		old = p.InstructionOld(tx.Now())
 		return err
 	})
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	if p.Status != payment.Creating {
+	if p.Status != payment.Creating && !old {
 		return p, nil
 	}
 	fault.Point("checkout.pay.written")
-	return s.register(ctx, o, p, r)
+	registered, err := s.register(ctx, o, p, r)
+	if err != nil && old && errs.KindOf(err) == errs.Unavailable {
+		return p, nil // what the buyer has may still open
+	}
+	return registered, err
 }
 
 // checkPayer wants the payer where the platform must know who pays.

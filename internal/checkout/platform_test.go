@@ -2,6 +2,7 @@ package checkout_test
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -59,6 +60,9 @@ func (p *platform) Create(_ context.Context, r payment.Request) (payment.Instruc
 			State: payment.StateOpen, PaymentNo: r.PaymentNo, Amount: r.Amount,
 			MerchantRef: "1900000001", AppID: "wx1",
 		}
+	}
+	if r.Method == "h5" {
+		return payment.Instruction{Kind: "redirect", URL: "https://h5.example/" + strconv.Itoa(p.created) + "?back=" + r.ReturnURL}, nil
 	}
 	return payment.Instruction{Kind: "qr", CodeURL: "weixin://wxpay/bizpayurl?pr=" + r.PaymentNo}, nil
 }

@@ -111,17 +111,7 @@ func refundRetry(now time.Time, tries int) time.Time {
 // SettleRefund takes a platform's verified word about a refund, told through
 // account. Repeats have one effect.
 func (s *Service) SettleRefund(ctx context.Context, account payment.Account, report payment.RefundReport) error {
-	var r payment.Refund
-	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
-		if r, err = payment.RefundByNoTx(tx, report.RefundNo); err != nil {
-			return err
-		}
-		p, err := payment.ByIDTx(tx, r.MerchantID, r.PaymentID)
-		if err == nil && p.AccountID != account.ID {
-			err = payment.ErrRefundUnknown
-		}
-		return err
-	})
+	r, err := s.refundAt(ctx, account, report.RefundNo)
 	if err != nil {
 		return err
 	}
@@ -136,6 +126,36 @@ func (s *Service) SettleRefund(ctx context.Context, account payment.Account, rep
 		return s.holdRefund(ctx, r, report) // refused, given back otherwise, and now done all the same
 	}
 	return err
+}
+
+// AskRefund has a platform asked at once about a refund that it says to have
+// news of, told through account. One that is not ours, made in the platform's
+// own console, or is through, needs no question.
+func (s *Service) AskRefund(ctx context.Context, account payment.Account, refundNo string) error {
+	r, err := s.refundAt(ctx, account, refundNo)
+	switch {
+	case errors.Is(err, payment.ErrRefundUnknown):
+		s.log.Warn("news of a refund that is not ours", "account", account.ID.String())
+		return nil
+	case err != nil || r.NextTryAt.IsZero():
+		return err
+	}
+	return s.db.Update(ctx, func(tx *db.Tx) error { return payment.HurryRefundTx(tx, r) })
+}
+
+// refundAt finds a refund that went through account.
+func (s *Service) refundAt(ctx context.Context, account payment.Account, refundNo string) (r payment.Refund, err error) {
+	err = s.db.View(ctx, func(tx *db.Tx) (err error) {
+		if r, err = payment.RefundByNoTx(tx, refundNo); err != nil {
+			return err
+		}
+		p, err := payment.ByIDTx(tx, r.MerchantID, r.PaymentID)
+		if err == nil && p.AccountID != account.ID {
+			err = payment.ErrRefundUnknown
+		}
+		return err
+	})
+	return r, err
 }
 
 // holdRefund lays a platform's word about a refund that was never asked for so

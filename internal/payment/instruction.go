@@ -2,6 +2,7 @@ package payment
 
 import (
 	"encoding/json"
+	"time"
 
 	"panshi/internal/errs"
 )
@@ -54,4 +55,14 @@ func (p Payment) Instruction() (Instruction, bool) {
 		i.CodeURL = p.CodeURL
 	}
 	return i, p.CodeURL != ""
+}
+
+// addressLasts is less than what platforms give their addresses: WeChat Pay's
+// H5 page opens for 5 minutes, Alipay's signed address for 15.
+const addressLasts = 4 * time.Minute
+
+// InstructionOld tells whether the address of an open payment may not open any
+// more: then the platform is asked for a new one under the same number.
+func (p Payment) InstructionOld(now time.Time) bool {
+	return p.Status == Open && KindOf(p.Method) == KindRedirect && now.Sub(p.CreatedAt) >= addressLasts
 }

@@ -115,7 +115,8 @@ type RefundReport struct {
 // Notification is a verified callback. At most one of the reports is set; an
 // event that is about neither a payment nor a refund has none.
 type Notification struct {
-	ID      string // the platform's; the same comes again with every retry
-	Payment *Report
-	Refund  *RefundReport
+	ID       string // the platform's; the same comes again with every retry
+	Payment  *Report
+	Refund   *RefundReport
+	RefundNo string // of a refund that has news which the callback does not tell: ask
 }

@@ -119,3 +119,12 @@ func MoveRefundTx(tx *db.Tx, r Refund, to RefundStatus, refundID string, next ti
 		string(to), refundID, refundID, db.Millis(next), done, r.ID, r.MerchantID, string(r.Status))
 	return changed == 1, err
 }
+
+// HurryRefundTx brings the next question about an unfinished refund forward to
+// now.
+func HurryRefundTx(tx *db.Tx, r Refund) error {
+	now := db.Millis(tx.Now())
+	_, err := tx.Exec(`UPDATE refunds SET next_try_at = $1 WHERE id = $2 AND merchant_id = $3 AND next_try_at > $4`,
+		now, r.ID, r.MerchantID, now)
+	return err
+}

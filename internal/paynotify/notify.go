@@ -35,6 +35,8 @@ type Accounts interface {
 type Settler interface {
 	Settle(ctx context.Context, account payment.Account, r payment.Report, by string) (checkout.Outcome, error)
 	SettleRefund(ctx context.Context, account payment.Account, r payment.RefundReport) error
+	// AskRefund has the platform asked about a refund that it has news of.
+	AskRefund(ctx context.Context, account payment.Account, refundNo string) error
 }
 
 // Reader is a payment.Provider whose platform sends callbacks.
@@ -134,6 +136,9 @@ func (n *notify) settle(ctx context.Context, account payment.Account, told payme
 	switch {
 	case told.Payment != nil:
 		_, err := n.settler.Settle(ctx, account, *told.Payment, "callback")
+		if err == nil && told.RefundNo != "" {
+			err = n.settler.AskRefund(ctx, account, told.RefundNo)
+		}
 		return trouble(err)
 	case told.Refund != nil:
 		return trouble(n.settler.SettleRefund(ctx, account, *told.Refund))

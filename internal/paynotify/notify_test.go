@@ -55,6 +55,7 @@ type fakeShop struct {
 
 	settled  []payment.Report
 	refunded []payment.RefundReport
+	asked    []string
 	by       string
 	actor    audit.Actor
 	request  string
@@ -85,6 +86,11 @@ func (f *fakeShop) Settle(ctx context.Context, a payment.Account, r payment.Repo
 
 func (f *fakeShop) SettleRefund(_ context.Context, _ payment.Account, r payment.RefundReport) error {
 	f.refunded = append(f.refunded, r)
+	return f.err
+}
+
+func (f *fakeShop) AskRefund(_ context.Context, _ payment.Account, refundNo string) error {
+	f.asked = append(f.asked, refundNo)
 	return f.err
 }
 
@@ -173,6 +179,10 @@ func TestRefundsAndOtherEvents(t *testing.T) {
 	require.Equal(t, http.StatusOK, send(server(t, f, openGate{}, io.Discard), ownPath(), "{}", nil).Code)
 	require.Equal(t, []payment.RefundReport{refund}, f.refunded)
 	require.Empty(t, f.settled)
+
+	f = &fakeShop{provider: says(payment.Notification{Payment: &paidReport, RefundNo: "R2"}, nil)}
+	require.Equal(t, http.StatusOK, send(server(t, f, openGate{}, io.Discard), ownPath(), "{}", nil).Code)
+	require.Equal(t, []any{[]string{"R2"}, 1}, []any{f.asked, len(f.settled)})
 
 	f = &fakeShop{provider: says(payment.Notification{ID: "EV-2"}, nil)}
 	require.Equal(t, http.StatusOK, send(server(t, f, openGate{}, io.Discard), ownPath(), "{}", nil).Code)

@@ -243,6 +243,10 @@ func (w *world) do(v visitor, method, target string, form url.Values) *httptest.
 	} else {
 		r = httptest.NewRequest(method, target, nil)
 	}
+	return w.ask(v, r)
+}
+
+func (w *world) ask(v visitor, r *http.Request) *httptest.ResponseRecorder {
 	if v.lang != "" {
 		r.Header.Set("Accept-Language", v.lang)
 	}

@@ -57,7 +57,12 @@ func everyPage() map[string]func(w *world, lang string) string {
 				w.place = func(checkout.PlaceRequest) (checkout.Placed, error) { return checkout.Placed{}, stock.ErrSoldOut }
 			}),
 		"pay": get(here + "/pay?checked=1"),
-		"channels": get(here+"/pay", func(w *world) {
+		"leave": get(here+"/pay?back=1", func(w *world) {
+			w.start = func(checkout.PayRequest) (payment.Payment, error) {
+				return payment.Payment{Method: "page", Status: payment.Open, Amount: w.view.Order.Total, CodeURL: "/away"}, nil
+			}
+		}),
+		"channels": get(here+"/pay?choose=1", func(w *world) {
 			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Name: "支付宝", NameEN: "Alipay"})
 		}),
 		"pay busy": get(here+"/pay", func(w *world) {

@@ -65,7 +65,10 @@ func TestPayWithSeveralChannels(t *testing.T) {
 	w := newWorld(t)
 	second := payment.Account{ID: id.New(), Name: "支付宝", NameEN: "Alipay"}
 	w.channels = append(w.channels, second)
-	page := w.get(here + "/pay").Body.String()
+	require.Contains(t, w.get(here+"/pay").Body.String(), `href="`+here+`/pay?choose=1"`)
+	require.Equal(t, w.channels[0].ID, w.started[0].Channel, "the first is offered, and the choice of another")
+	w.started = nil
+	page := w.get(here + "/pay?choose=1").Body.String()
 	require.Contains(t, page, "选择付款方式")
 	require.Contains(t, page, "支付宝")
 	require.Empty(t, w.started, "nothing starts before a choice")
@@ -80,6 +83,50 @@ func TestPayWithSeveralChannels(t *testing.T) {
 	require.Contains(t, w.get(here+"/pay?choose=1").Body.String(), "选择付款方式")
 	require.Contains(t, w.get(here+"/pay?channel=none").Body.String(), "选择付款方式")
 	require.Equal(t, here+"/pay", w.post(here+"/pay", url.Values{"channel": {"none"}}).Header().Get("Location"))
+}
+
+// TestPayLeavesForThePlatform: a channel with a page of its own is a link that
+// leaves the shop; who comes back is believed nothing, the platform is asked.
+func TestPayLeavesForThePlatform(t *testing.T) {
+	w := newWorld(t)
+	w.channels[0].Method = "wap"
+	const away = "https://openapi.alipay.com/gateway.do?sign=a%2Bb&x=1"
+	w.start = func(r checkout.PayRequest) (payment.Payment, error) {
+		require.Equal(t, "http://example.com"+here+"/pay?back=1&channel="+w.channels[0].ID.String(), r.ReturnURL)
+		return payment.Payment{Method: "wap", Status: payment.Open, Amount: w.view.Order.Total, CodeURL: away}, nil
+	}
+	page := w.get(here + "/pay").Body.String()
+	require.Contains(t, page, `href="`+strings.ReplaceAll(away, "&", "&amp;")+`"`)
+	require.NotContains(t, page, "qr-ink")
+	back := w.get(here + "/pay?back=1&trade_status=TRADE_SUCCESS&channel=" + w.channels[0].ID.String())
+	require.Equal(t, http.StatusOK, back.Code)
+	require.Contains(t, back.Body.String(), "正在向付款平台查询")
+	require.Equal(t, order.Pending, w.view.Order.Status)
+	require.Equal(t, 2, w.nudges)
+}
+
+// TestChannelsSuitTheDevice: the best way to pay comes first, and none that a
+// page cannot take is shown.
+func TestChannelsSuitTheDevice(t *testing.T) {
+	const (
+		android = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36"
+		windows = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/130.0 Safari/537.36"
+	)
+	for userAgent, first := range map[string]string{
+		android: "wap", windows: "native", android + " MicroMessenger/8.0": "native", android + " AlipayClient/10": "wap",
+	} {
+		w := newWorld(t)
+		w.channels = nil
+		for _, method := range []string{"jsapi", "page", "wap", "native", "precreate", "h5"} {
+			w.channels = append(w.channels, payment.Account{ID: id.New(), Name: "by " + method, Method: method})
+		}
+		r := httptest.NewRequest(http.MethodGet, here+"/pay?choose=1", nil)
+		r.Header.Set("User-Agent", userAgent)
+		page := w.ask(visitor{"en", true}, r).Body.String()
+		require.Regexp(t, `(?s)^.*?checked> <span class="option-title">by `+first+`<`, page, userAgent)
+		require.NotContains(t, page, "by jsapi")
+		require.Equal(t, strings.Contains(userAgent, "MicroMessenger"), strings.Contains(page, "Open in browser"))
+	}
 }
 
 func TestPayBusy(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"panshi/internal/checkout"
@@ -20,18 +21,22 @@ import (
 // refreshSeconds is how often a pay page without scripts looks again.
 const refreshSeconds = 10
 
-// payData is the page with the code to scan.
+// payData is the page with the code to scan, or with the way to the platform's
+// page.
 type payData struct {
 	OrderNo     string
 	Total       money.Amount
 	ExpiresAt   time.Time
-	ExpiresIn   int // seconds
-	QR          qrCode
+	ExpiresIn   int    // seconds
+	QR          qrCode // to scan, if there is no Leave
+	Leave       string // the platform's page
 	Channel     string // its name
 	ChannelID   string
 	Several     bool // there are other channels
 	SandboxLink string
 	Checked     bool // the buyer says to have paid, and we do not see it yet
+	Returned    bool // the buyer comes back from the platform's page, which proves nothing
+	InWeChat    bool
 }
 
 // channelsData is the choice between several ways to pay.
@@ -39,6 +44,7 @@ type channelsData struct {
 	OrderNo  string
 	Total    money.Amount
 	Channels []channelView
+	InWeChat bool
 }
 
 type channelView struct {
@@ -52,10 +58,11 @@ type busyData struct {
 	ExpiresAt time.Time
 	Retry     string // where trying again leads
 	NoChannel bool   // trying again soon will not help
+	Several   bool   // there are other channels
 }
 
-// pay shows how to pay: the choice of a channel if there are several, then the
-// code. Whoever has paid is led to the order.
+// pay shows how to pay by the channel that suits best, and the choice of another
+// if there are several. Whoever has paid is led to the order.
 func (s *Shop) pay(v *visit) error {
 	return s.withOrder(v, func(h held) error {
 		if h.Order.Status != order.Pending {
@@ -69,40 +76,50 @@ func (s *Shop) pay(v *visit) error {
 		if err != nil {
 			return err
 		}
+		channels = fitting(channels, deviceOf(v.r.UserAgent()))
 		chosen, ok := choose(channels, q.Get("channel"), h.Payments)
 		switch {
 		case len(channels) == 0:
-			return s.payBusy(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), true)
+			return s.payBusy(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), false)
 		case !ok || q.Get("choose") != "":
 			return s.showChannels(v, h, channels)
 		}
-		return s.payThrough(v, h, chosen, len(channels) > 1, q.Get("checked") != "")
+		return s.payThrough(v, h, chosen, payData{
+			Several: len(channels) > 1, Checked: q.Get("checked") != "", Returned: q.Get("back") != "",
+		})
 	})
 }
 
-// choose finds the channel to pay through: the one asked for, the only one, or
-// the one that this order opened a payment at.
+// choose finds the channel to pay through: the one asked for, else the one that
+// this order opened a payment at last, else the one that suits best.
 func choose(channels []payment.Account, asked string, payments []payment.Payment) (payment.Account, bool) {
-	for _, c := range channels {
-		opened := false
+	at := func(accountID string) int {
+		return slices.IndexFunc(channels, func(c payment.Account) bool { return c.ID.String() == accountID })
+	}
+	chosen := 0
+	if asked != "" {
+		chosen = at(asked)
+	} else {
 		for _, p := range payments {
-			opened = opened || p.AccountID == c.ID && p.Status == payment.Open
-		}
-		if c.ID.String() == asked || asked == "" && (len(channels) == 1 || opened) {
-			return c, true
+			if opened := at(p.AccountID.String()); p.Status == payment.Open && opened >= 0 {
+				chosen = opened
+			}
 		}
 	}
-	return payment.Account{}, false
+	if chosen < 0 || chosen >= len(channels) {
+		return payment.Account{}, false
+	}
+	return channels[chosen], true
 }
 
-func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, checked bool) error {
+func (s *Shop) payThrough(v *visit, h held, channel payment.Account, d payData) error {
 	s.nudge(v, h)
 	p, err := s.startPayment(v, h, channel)
 	switch errs.CodeOf(err) {
 	case "order_not_payable":
 		return v.see(h.path())
 	case "payment_busy":
-		return s.payBusy(v, h, err, false)
+		return s.payBusy(v, h, err, d.Several)
 	}
 	if err != nil {
 		return err
@@ -110,22 +127,38 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, ch
 	if p.Status == payment.Paid || p.Status == payment.Held {
 		return v.see(h.path())
 	}
-	if p.CodeURL == "" {
-		return s.payBusy(v, h, payment.ErrProviderBusy, false)
+	if err := s.instruct(v, h, p, &d); err != nil {
+		return s.payBusy(v, h, err, d.Several)
 	}
-	code, err := qrOf(p.CodeURL)
-	if err != nil {
-		return err
-	}
-	d := payData{
-		OrderNo: h.no, Total: p.Amount, ExpiresAt: h.Order.ExpiresAt,
-		ExpiresIn: max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second)), QR: code,
-		Channel: pick(v.lang, channel.Name, channel.NameEN), ChannelID: channel.ID.String(), Several: several,
-		SandboxLink: s.sandboxLink(v, h, p.CodeURL), Checked: checked,
+	d.OrderNo, d.Total, d.ExpiresAt = h.no, p.Amount, h.Order.ExpiresAt
+	d.ExpiresIn = max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second))
+	d.Channel, d.ChannelID = pick(v.lang, channel.Name, channel.NameEN), channel.ID.String()
+	d.InWeChat = deviceOf(v.r.UserAgent()) == inWeChat
+	title := "shop.pay.title"
+	if d.Leave != "" {
+		title = "shop.pay.title_leave"
 	}
 	return s.show(v, http.StatusOK, "pay", screen{
-		Title: s.text(v, "shop.pay.title"), Private: true, Refresh: refreshSeconds, Scripts: []string{"pay.js"}, Data: d,
+		Title: s.text(v, title), Private: true, Refresh: refreshSeconds, Scripts: []string{"pay.js"}, Data: d,
 	})
+}
+
+// instruct puts into d what the buyer does to pay p: scan a code or go to the
+// platform's page. The way there is a link and no redirect, because the page
+// must stay behind to notice the payment, and a form's redirect to elsewhere is
+// not allowed to leave the shop.
+func (s *Shop) instruct(v *visit, h held, p payment.Payment, d *payData) (err error) {
+	i, ok := p.Instruction()
+	switch {
+	case ok && i.Kind == payment.KindRedirect:
+		d.Leave = i.URL
+		return nil
+	case !ok || i.Kind != payment.KindQR:
+		return payment.ErrProviderBusy
+	}
+	d.QR, err = qrOf(i.CodeURL)
+	d.SandboxLink = s.sandboxLink(v, h, i.CodeURL)
+	return err
 }
 
 // startPayment starts the payment of this page or finds it again: the key is
@@ -142,6 +175,7 @@ func (s *Shop) startPayment(v *visit, h held, channel payment.Account) (payment.
 	return s.Payments.StartPayment(v.r.Context(), checkout.PayRequest{
 		MerchantID: v.shop.ID, OrderNo: h.no, Token: h.token, Key: key, BodyDigest: sum[:],
 		Channel: channel.ID, ClientIP: web.ClientAddr(v.r.Context()).String(),
+		ReturnURL: s.origin(v) + h.path() + "/pay?back=1&channel=" + channel.ID.String(),
 	})
 }
 
@@ -163,16 +197,19 @@ func (s *Shop) nudge(v *visit, h held) {
 	}
 }
 
-func (s *Shop) payBusy(v *visit, h held, err error, noChannel bool) error {
+func (s *Shop) payBusy(v *visit, h held, err error, several bool) error {
 	p := web.ProblemOf(v.r.Context(), v.w.Header(), err)
 	return s.show(v, p.Status, "paybusy", screen{
 		Title: s.text(v, "shop.busy.title"), Private: true, Back: h.path() + "/pay",
-		Data: busyData{OrderNo: h.no, ExpiresAt: h.Order.ExpiresAt, Retry: v.r.URL.RequestURI(), NoChannel: noChannel},
+		Data: busyData{
+			OrderNo: h.no, ExpiresAt: h.Order.ExpiresAt, Retry: v.r.URL.RequestURI(),
+			NoChannel: errs.CodeOf(err) == "no_channel", Several: several,
+		},
 	})
 }
 
 func (s *Shop) showChannels(v *visit, h held, channels []payment.Account) error {
-	d := channelsData{OrderNo: h.no, Total: h.Order.Total}
+	d := channelsData{OrderNo: h.no, Total: h.Order.Total, InWeChat: deviceOf(v.r.UserAgent()) == inWeChat}
 	for i, c := range channels {
 		d.Channels = append(d.Channels, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), i == 0})
 	}

@@ -36,7 +36,7 @@ func TestPreview(t *testing.T) {
 		"pay": func(*world) string { return "/orders/" + orderNo + "/pay" },
 		"channels": func(w *world) string {
 			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Name: "支付宝", NameEN: "Alipay"})
-			return "/orders/" + orderNo + "/pay"
+			return "/orders/" + orderNo + "/pay?choose=1"
 		},
 		"busy": func(w *world) string {
 			w.start = func(checkout.PayRequest) (payment.Payment, error) { return payment.Payment{}, payment.ErrProviderBusy }

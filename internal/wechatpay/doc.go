@@ -1,6 +1,7 @@
 // Package wechatpay is one account at WeChat Pay, spoken to over API v3 with
 // the standard library's cryptography only. It implements payment.Provider for
-// Native orders (a QR code) and opens the platform's callbacks.
+// Native (a QR code), H5 (phone browsers) and JSAPI (inside WeChat) orders, and
+// opens the platform's callbacks.
 //
 // # What is believed
 //

@@ -163,6 +163,7 @@ type Placed struct {
 type Payment struct {
 	No          string `json:"payment_no"`
 	Status      string `json:"status"`
+	Channel     string `json:"channel"`
 	Instruction struct {
 		Kind    string            `json:"kind"`
 		CodeURL string            `json:"code_url"`
