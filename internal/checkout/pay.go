@@ -32,8 +32,11 @@ type PayRequest struct {
 	Token      string // the order's access token
 	Key        string // Idempotency-Key
 	BodyDigest []byte
-	Channel    id.ID // a payment account; zero: the first that takes payments
+	Channel    id.ID // any account of a channel; zero: the first channel
 	ClientIP   string
+	Client     string // "web", "miniprogram", "api"; "": not told
+
+	within time.Duration // how long a platform may take
 }
 
 var (
@@ -49,41 +52,16 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 	if err := checkKey(r.Key); err != nil {
 		return payment.Payment{}, err
 	}
-	account, err := s.channel(ctx, r.MerchantID, r.Channel)
+	candidates, err := s.providers.Candidates(ctx, r.MerchantID, r.Channel)
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	var o order.Order
-	var p payment.Payment
-	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
-		o, p, err = s.beginPaymentTx(tx, r, account)
-		return err
-	})
-	if err != nil {
-		return payment.Payment{}, err
-	}
-	if p.Status != payment.Creating {
-		return p, nil
-	}
-	fault.Point("checkout.pay.written")
-	return s.register(ctx, o, p, r.ClientIP)
+	return s.startRouted(ctx, r, candidates)
 }
 
-// channel finds the account that a buyer chose, or the first.
-func (s *Service) channel(ctx context.Context, merchantID, chosen id.ID) (payment.Account, error) {
-	channels, err := s.providers.Channels(ctx, merchantID)
-	if err != nil {
-		return payment.Account{}, err
-	}
-	for _, c := range channels {
-		if chosen.IsZero() || c.ID == chosen {
-			return c, nil
-		}
-	}
-	return payment.Account{}, payment.ErrNoAccount
-}
-
-func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Account) (order.Order, payment.Payment, error) {
+// beginPaymentTx finds the payment that a key started, or writes a new one at
+// the first of the accounts that takes it.
+func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, candidates []payment.Account) (order.Order, payment.Payment, error) {
 	o, err := s.orderOfBuyerTx(tx, r.MerchantID, r.OrderNo, r.Token)
 	if err != nil {
 		return o, payment.Payment{}, err
@@ -91,13 +69,8 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 	if o, err = lockOrderTx(tx, o); err != nil {
 		return o, payment.Payment{}, err
 	}
-	p := payment.Payment{
-		ID: id.New(), MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
-		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
-		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion),
-	}
-	key := idempotency{o.MerchantID, "payment/" + o.No, r.Key, s.keepable(o.MerchantID, r.BodyDigest)}
-	owner, fresh, err := key.claimTx(tx, p.ID)
+	p := payment.Payment{ID: id.New()}
+	owner, fresh, err := s.payKey(o, r).claimTx(tx, p.ID)
 	if err != nil {
 		return o, payment.Payment{}, err
 	}
@@ -105,29 +78,46 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 		p, err = payment.ByIDTx(tx, o.MerchantID, owner)
 		return o, p, err
 	}
+	p, err = s.newPaymentTx(tx, o, p.ID, r, candidates)
+	return o, p, err
+}
+
+// newPaymentTx writes a payment that no platform has heard of yet.
+func (s *Service) newPaymentTx(tx *db.Tx, o order.Order, paymentID id.ID, r PayRequest, candidates []payment.Account) (payment.Payment, error) {
 	if o.Status != order.Pending || !tx.Now().Before(o.ExpiresAt) {
-		return o, payment.Payment{}, errNotPayable
+		return payment.Payment{}, errNotPayable
 	}
 	earlier, err := payment.OfOrderTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return o, payment.Payment{}, err
+		return payment.Payment{}, err
 	}
 	if len(earlier) >= maxPayments {
-		return o, payment.Payment{}, errTooManyPayments
+		return payment.Payment{}, errTooManyPayments
 	}
-	return o, p, payment.InsertTx(tx, p)
+	account, err := payment.ChooseTx(tx, candidates, payment.Want{Amount: o.Total, Client: r.Client})
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	p := payment.Payment{
+		ID: paymentID, MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
+		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
+		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion), Counted: account.Counts(),
+	}
+	return p, payment.InsertTx(tx, p)
 }
 
 // register tells the platform of a payment and notes its answer.
-func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment, clientIP string) (payment.Payment, error) {
+func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment, r PayRequest) (payment.Payment, error) {
 	_, provider, err := s.providers.Provider(ctx, p.AccountID)
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	instruction, err := provider.Create(ctx, payment.Request{
+	calling, cancel := context.WithTimeout(ctx, r.within)
+	defer cancel()
+	instruction, err := provider.Create(calling, payment.Request{
 		PaymentNo: p.No, Method: p.Method, Description: s.cfg.description(o), Amount: p.Amount,
 		NotifyURL: s.cfg.notifyURL(p),
-		ExpiresAt: o.ExpiresAt, ClientIP: clientIP,
+		ExpiresAt: o.ExpiresAt, ClientIP: r.ClientIP,
 	})
 	if err != nil {
 		s.log.Warn("payment not created", "payment_no", p.No, "provider", p.Provider, "code", errs.CodeOf(err), "error", err)

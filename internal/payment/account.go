@@ -24,6 +24,7 @@ type Account struct {
 	On          bool
 	Position    int
 	Version     int64
+	Limits      Limits // SetRulesTx stores them; Put leaves them as they are
 }
 
 // Factory builds a Provider from an account's opened configuration (JSON).

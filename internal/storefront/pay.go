@@ -52,6 +52,7 @@ type busyData struct {
 	ExpiresAt time.Time
 	Retry     string // where trying again leads
 	NoChannel bool   // trying again soon will not help
+	Others    []channelView
 }
 
 // pay shows how to pay: the choice of a channel if there are several, then the
@@ -72,11 +73,11 @@ func (s *Shop) pay(v *visit) error {
 		chosen, ok := choose(channels, q.Get("channel"), h.Payments)
 		switch {
 		case len(channels) == 0:
-			return s.payBusy(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), true)
+			return s.noChannel(v, h)
 		case !ok || q.Get("choose") != "":
 			return s.showChannels(v, h, channels)
 		}
-		return s.payThrough(v, h, chosen, len(channels) > 1, q.Get("checked") != "")
+		return s.payThrough(v, h, chosen, channels, q.Get("checked") != "")
 	})
 }
 
@@ -86,7 +87,7 @@ func choose(channels []payment.Account, asked string, payments []payment.Payment
 	for _, c := range channels {
 		opened := false
 		for _, p := range payments {
-			opened = opened || p.AccountID == c.ID && p.Status == payment.Open
+			opened = opened || c.Carried(p) && p.Status == payment.Open
 		}
 		if c.ID.String() == asked || asked == "" && (len(channels) == 1 || opened) {
 			return c, true
@@ -95,14 +96,14 @@ func choose(channels []payment.Account, asked string, payments []payment.Payment
 	return payment.Account{}, false
 }
 
-func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, checked bool) error {
+func (s *Shop) payThrough(v *visit, h held, channel payment.Account, channels []payment.Account, checked bool) error {
 	s.nudge(v, h)
 	p, err := s.startPayment(v, h, channel)
 	switch errs.CodeOf(err) {
 	case "order_not_payable":
 		return v.see(h.path())
-	case "payment_busy":
-		return s.payBusy(v, h, err, false)
+	case "payment_busy", "channel_unfit":
+		return s.payBusy(v, h, err, others(v, channels, channel))
 	}
 	if err != nil {
 		return err
@@ -111,7 +112,7 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, ch
 		return v.see(h.path())
 	}
 	if p.CodeURL == "" {
-		return s.payBusy(v, h, payment.ErrProviderBusy, false)
+		return s.payBusy(v, h, payment.ErrProviderBusy, others(v, channels, channel))
 	}
 	code, err := qrOf(p.CodeURL)
 	if err != nil {
@@ -120,7 +121,7 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, ch
 	d := payData{
 		OrderNo: h.no, Total: p.Amount, ExpiresAt: h.Order.ExpiresAt,
 		ExpiresIn: max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second)), QR: code,
-		Channel: pick(v.lang, channel.Name, channel.NameEN), ChannelID: channel.ID.String(), Several: several,
+		Channel: pick(v.lang, channel.Name, channel.NameEN), ChannelID: channel.ID.String(), Several: len(channels) > 1,
 		SandboxLink: s.sandboxLink(v, h, p.CodeURL), Checked: checked,
 	}
 	return s.show(v, http.StatusOK, "pay", screen{
@@ -133,15 +134,15 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, ch
 func (s *Shop) startPayment(v *visit, h held, channel payment.Account) (payment.Payment, error) {
 	closed := 0
 	for _, p := range h.Payments {
-		if p.AccountID == channel.ID && p.Status == payment.Closed {
+		if channel.Carried(p) && p.Status == payment.Closed {
 			closed++
 		}
 	}
-	key := fmt.Sprintf("page-%s-%d", channel.ID, closed)
+	key := fmt.Sprintf("page-%s-%s-%s-%d", channel.Provider, channel.Method, channel.AppRef, closed)
 	sum := sha256.Sum256([]byte("pay " + h.no + " " + key))
 	return s.Payments.StartPayment(v.r.Context(), checkout.PayRequest{
 		MerchantID: v.shop.ID, OrderNo: h.no, Token: h.token, Key: key, BodyDigest: sum[:],
-		Channel: channel.ID, ClientIP: web.ClientAddr(v.r.Context()).String(),
+		Channel: channel.ID, Client: "web", ClientIP: web.ClientAddr(v.r.Context()).String(),
 	})
 }
 
@@ -163,18 +164,44 @@ func (s *Shop) nudge(v *visit, h held) {
 	}
 }
 
-func (s *Shop) payBusy(v *visit, h held, err error, noChannel bool) error {
+// noChannel is the page of a shop that takes no payments at all.
+func (s *Shop) noChannel(v *visit, h held) error {
+	return s.busyPage(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), busyData{NoChannel: true})
+}
+
+// others are the channels beside one that work.
+func others(v *visit, channels []payment.Account, busy payment.Account) []channelView {
+	var views []channelView
+	for _, c := range channels {
+		if c.On && c.ID != busy.ID {
+			views = append(views, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), len(views) == 0})
+		}
+	}
+	return views
+}
+
+func (s *Shop) payBusy(v *visit, h held, err error, others []channelView) error {
+	return s.busyPage(v, h, err, busyData{Others: others})
+}
+
+func (s *Shop) busyPage(v *visit, h held, err error, d busyData) error {
+	d.OrderNo, d.ExpiresAt, d.Retry = h.no, h.Order.ExpiresAt, v.r.URL.RequestURI()
 	p := web.ProblemOf(v.r.Context(), v.w.Header(), err)
 	return s.show(v, p.Status, "paybusy", screen{
 		Title: s.text(v, "shop.busy.title"), Private: true, Back: h.path() + "/pay",
-		Data: busyData{OrderNo: h.no, ExpiresAt: h.Order.ExpiresAt, Retry: v.r.URL.RequestURI(), NoChannel: noChannel},
+		Data: d,
 	})
 }
 
 func (s *Shop) showChannels(v *visit, h held, channels []payment.Account) error {
 	d := channelsData{OrderNo: h.no, Total: h.Order.Total}
-	for i, c := range channels {
-		d.Channels = append(d.Channels, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), i == 0})
+	for _, c := range channels {
+		if c.On {
+			d.Channels = append(d.Channels, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), len(d.Channels) == 0})
+		}
+	}
+	if len(d.Channels) == 0 {
+		return s.payBusy(v, h, payment.ErrProviderBusy, nil)
 	}
 	return s.show(v, http.StatusOK, "channels", screen{Title: s.text(v, "shop.channels.title"), Private: true, Data: d})
 }
