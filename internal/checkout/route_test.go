@@ -4,6 +4,8 @@ import (
 	"io"
 	"log/slog"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -11,6 +13,7 @@ import (
 	"panshi/internal/checkout"
 	"panshi/internal/clock"
 	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
 	"panshi/internal/errs"
 	"panshi/internal/order"
 	"panshi/internal/payment"
@@ -20,7 +23,12 @@ import (
 // twin is a shop with two accounts of one channel, routed by health. The second
 // account's platform is s.other.
 func twin(t *testing.T) (s *shop, sku catalog.SKU, second payment.Account) {
-	s, sku = oneCard(t)
+	return twinOf(t, newShop(t))
+}
+
+func twinOf(t *testing.T, s *shop) (_ *shop, sku catalog.SKU, second payment.Account) {
+	sku = s.product("card", catalog.Card, 100)
+	s.cards(sku, 1)
 	accounts := payment.NewAccounts(s.db, s.vault, map[string]payment.Factory{
 		"wechatpay": func(config []byte) (payment.Provider, error) {
 			if string(config) == `{"second":1}` {
@@ -32,7 +40,8 @@ func twin(t *testing.T) (s *shop, sku catalog.SKU, second payment.Account) {
 	})
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	s.accounts = accounts
-	s.svc = checkout.New(s.db, s.vault, routing.New(accounts, clock.System{}, log), checkout.Defaults(), clock.System{}, log)
+	s.router = routing.New(accounts, clock.System{}, log)
+	s.svc = checkout.New(s.db, s.vault, s.router, checkout.Defaults(), clock.System{}, log)
 	second, err := accounts.Put(t.Context(), payment.Account{
 		MerchantID: s.merchant.ID, Provider: "wechatpay", Method: "native", ExternalRef: "1900000001b", AppRef: "wx1",
 		Name: "微信支付", On: true, Position: 1,
@@ -148,4 +157,48 @@ func TestLimitsChooseTheAccount(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, offers, 1)
 	require.False(t, offers[0].On)
+}
+
+// TestHangingPlatformCostsAMoment: a first account that hangs costs a buyer half
+// of three seconds; when both hang, three. After five such calls its breaker is
+// open and costs nothing, and after 5 s a probe finds that it is well. The time
+// is the bubble's. (P106, P110)
+func TestHangingPlatformCostsAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, sku, second := twinOf(t, newShopOn(t, dbtest.SQLite(t)))
+		s.cards(sku, 20)
+		s.platform.hang = time.Hour
+		begun := time.Now()
+		pay, err := s.pay(s.mustPlace("1", sku, 1), "k")
+		require.NoError(t, err)
+		require.Equal(t, second.ID, pay.AccountID)
+		require.Less(t, time.Since(begun), 2*time.Second)
+
+		s.other.hang = time.Hour
+		waiting := s.mustPlace("2", sku, 1)
+		for range 5 {
+			begun = time.Now()
+			_, err = s.pay(waiting, "k")
+			require.Equal(t, "payment_busy", errs.CodeOf(err))
+			require.LessOrEqual(t, time.Since(begun), 3*time.Second)
+		}
+		begun = time.Now()
+		_, err = s.pay(waiting, "k")
+		require.Equal(t, "payment_busy", errs.CodeOf(err))
+		require.Zero(t, time.Since(begun), "open breakers do not wait")
+		offers, err := s.router.Channels(t.Context(), s.merchant.ID)
+		require.NoError(t, err)
+		require.Len(t, offers, 1, "two accounts are one channel")
+		require.False(t, offers[0].On)
+
+		s.platform.hang, s.other.hang = 0, 0
+		time.Sleep(5 * time.Second)
+		pay, err = s.pay(waiting, "k")
+		require.NoError(t, err)
+		require.Equal(t, payment.Open, pay.Status)
+		offers, err = s.router.Channels(t.Context(), s.merchant.ID)
+		require.NoError(t, err)
+		require.True(t, offers[0].On)
+		s.sound()
+	})
 }
