@@ -123,8 +123,8 @@ func (g *gauge) rank() int {
 // Health tells how an account fares in this process.
 func (r *Router) Health(accountID id.ID) Health { return r.gauge(accountID).health() }
 
-// All tells the health of every account that was used or offered here.
-func (r *Router) All() map[id.ID]Health {
+// Healths tells the health of every account that was used or offered here.
+func (r *Router) Healths() map[id.ID]Health {
 	r.mu.Lock()
 	known := make(map[id.ID]*gauge, len(r.gauges))
 	for accountID, g := range r.gauges {
@@ -136,4 +136,14 @@ func (r *Router) All() map[id.ID]Health {
 		all[accountID] = g.health()
 	}
 	return all
+}
+
+// All returns all accounts of a merchant, those that are off too.
+func (r *Router) All(ctx context.Context, merchantID id.ID) ([]payment.Account, error) {
+	return r.accounts.All(ctx, merchantID)
+}
+
+// SetRules is payment.Accounts.SetRules.
+func (r *Router) SetRules(ctx context.Context, merchantID, accountID id.ID, c payment.RuleChange) (payment.Account, error) {
+	return r.accounts.SetRules(ctx, merchantID, accountID, c)
 }
