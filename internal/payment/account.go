@@ -138,7 +138,11 @@ func (a *Accounts) PutTx(tx *db.Tx, acc Account, config []byte) (Account, error)
 	if err != nil {
 		return Account{}, err
 	}
-	return acc, putAccountTx(tx, acc, sealed)
+	if err := putAccountTx(tx, acc, sealed); err != nil {
+		return Account{}, err
+	}
+	stored, _, err := accountTx(tx, acc.ID) // with the limits that it kept
+	return stored, err
 }
 
 // CloseSandbox takes every simulator's account out of sale: a shop that runs

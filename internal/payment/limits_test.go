@@ -22,8 +22,17 @@ func TestHours(t *testing.T) {
 		clock string
 		open  bool
 	}{
-		{1, "08:59", false}, {1, "09:00", true}, {5, "17:59", true}, {5, "18:00", false}, {6, "12:00", false},
-		{6, "23:00", true}, {7, "01:59", true}, {7, "02:00", false}, {7, "23:30", true}, {1, "00:29", true}, {1, "00:30", false},
+		{1, "08:59", false},
+		{1, "09:00", true},
+		{5, "17:59", true},
+		{5, "18:00", false},
+		{6, "12:00", false},
+		{6, "23:00", true},
+		{7, "01:59", true},
+		{7, "02:00", false},
+		{7, "23:30", true},
+		{1, "00:29", true},
+		{1, "00:30", false},
 	} {
 		require.Equal(t, c.open, openAt(hours, at(c.day, c.clock)), "%d %s", c.day, c.clock)
 	}
@@ -42,9 +51,13 @@ func TestLimits(t *testing.T) {
 		w    Want
 		fits bool
 	}{
-		{Want{}, true}, {Want{Amount: money.Of(99, money.CNY)}, false}, {Want{Amount: money.Of(100, money.CNY)}, true},
-		{Want{Amount: money.Of(501, money.CNY)}, false}, {Want{Amount: money.Of(200, "USD")}, false},
-		{Want{Client: "miniprogram"}, false}, {Want{Client: "web"}, true},
+		{Want{}, true},
+		{Want{Amount: money.Of(99, money.CNY)}, false},
+		{Want{Amount: money.Of(100, money.CNY)}, true},
+		{Want{Amount: money.Of(501, money.CNY)}, false},
+		{Want{Amount: money.Of(200, "USD")}, false},
+		{Want{Client: "miniprogram"}, false},
+		{Want{Client: "web"}, true},
 	} {
 		require.Equal(t, c.fits, l.fit(c.w, now), "%v", c.w)
 	}
