@@ -90,7 +90,7 @@ func TestWhatIsAFailure(t *testing.T) {
 			g.note(gone, 0, payment.ErrProviderBusy)
 		}
 		require.Equal(t, "closed", g.health().Breaker)
-		require.Equal(t, 1.0, g.health().Score) //nolint:testifylint // nothing was added
+		require.Equal(t, 1.0, g.health().Score)
 		for range failuresToOpen {
 			_, err := p.Query(t.Context(), "P1")
 			require.Error(t, err)
