@@ -14,6 +14,7 @@ import (
 
 type accountCmd struct {
 	Put  accountPutCmd  `cmd:"" help:"Store a payment account."`
+	Set  accountSetCmd  `cmd:"" help:"Switch a payment account on or off, or set what it takes."`
 	List accountListCmd `cmd:"" help:"List the payment accounts, without their secrets."`
 }
 

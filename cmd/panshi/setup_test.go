@@ -114,8 +114,18 @@ func TestAccountPutAlone(t *testing.T) {
 	want := adminsock.Account{
 		ID: first[0].ID, Merchant: "shop", Provider: "wechatpay", Method: "native", MchID: "1900000109",
 		AppID: "wx0123456789abcdef", Name: "微信支付", NameEN: "WeChat Pay", On: true,
+		Limits: adminsock.Limits{Weight: 1},
 	}
 	require.Equal(t, want, first[0])
+
+	got = panshi(t, dir, "account", "set", want.ID, "--max-amount", "500", "--hours", "mon-fri 09:00-18:00", "--weight", "2")
+	require.Equal(t, outcome{0, "The account 1900000109 is on; its rules are stored. 收款账户规则已保存。\n", ""}, got)
+	want.Limits = adminsock.Limits{Weight: 2, MaxAmount: 500, Hours: "mon-fri 09:00-18:00"}
+	require.Equal(t, want, accounts(t, dir)[0], "and replacing the account keeps them")
+	got = panshi(t, dir, "account", "set", want.ID, "--hours", "always")
+	require.Equal(t, exitUsage, got.code)
+	require.Contains(t, got.errOut, "--hours")
+	require.Equal(t, exitUsage, panshi(t, dir, "account", "set", want.ID).code)
 
 	require.NoError(t, os.Chmod(file, 0o644))
 	got = panshi(t, dir, "account", "put", "wechatpay", file, "--name", "微信", "--off", "--json")

@@ -32,15 +32,17 @@ func (r Role) Permissions() []perm.Permission {
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead,
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
+			perm.PaymentsRead, perm.PaymentsWrite,
 		}
 	case Operator:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead, perm.OrdersDeliver,
+			perm.PaymentsRead,
 		}
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
 	case Engineer:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
 	case Auditor:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead}
 	case Custodian:

@@ -100,6 +100,7 @@ func (s *server) handler() http.Handler {
 		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status,
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
+		"POST /v1/account_rules": s.setAccountRules,
 	} {
 		mux.Handle(pattern, s.answer(do))
 	}

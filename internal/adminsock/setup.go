@@ -9,6 +9,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/merchant"
 	"panshi/internal/money"
+	"panshi/internal/payment"
 )
 
 // Setup is what makes a shop a real one. The composition root implements it on
@@ -21,6 +22,8 @@ type Setup interface {
 	// PutAccount stores a payment account; config is its secret JSON, which
 	// never comes back.
 	PutAccount(ctx context.Context, r AccountRequest, config []byte) (Account, error)
+	// SetAccountRules switches a payment account and sets its limits.
+	SetAccountRules(ctx context.Context, r RulesRequest) (Account, error)
 	// Accounts lists the payment accounts of all merchants, without secrets.
 	Accounts(ctx context.Context) ([]Account, error)
 }
@@ -111,6 +114,27 @@ type Account struct {
 	NameEN   string `json:"name_en"`
 	On       bool   `json:"on"`
 	Sandbox  bool   `json:"sandbox"`
+	Limits   Limits `json:"limits"`
+}
+
+// Limits are what a payment account takes; 0 and "" are no limit, amounts are
+// minor units.
+type Limits struct {
+	Position  int    `json:"position"`
+	Weight    int64  `json:"weight"`
+	MinAmount int64  `json:"min_amount"`
+	MaxAmount int64  `json:"max_amount"`
+	DayAmount int64  `json:"day_amount"`
+	DayCount  int64  `json:"day_count"`
+	Currency  string `json:"currency"`
+	Clients   string `json:"clients"`
+	Hours     string `json:"hours"`
+}
+
+// RulesRequest says which account's rules are to change, and how.
+type RulesRequest struct {
+	Account string             `json:"account"` // its id
+	Change  payment.RuleChange `json:"change"`
 }
 
 var _ Setup = (*Client)(nil)
@@ -131,6 +155,12 @@ func (c *Client) Merchants(ctx context.Context) (all []Merchant, err error) {
 // end in a log.
 func (c *Client) PutAccount(ctx context.Context, r AccountRequest, config []byte) (a Account, err error) {
 	err = c.do(ctx, ask{method: http.MethodPost, path: "/v1/account", request: r, body: bytes.NewReader(config)}, &a)
+	return a, err
+}
+
+// SetAccountRules implements Setup.
+func (c *Client) SetAccountRules(ctx context.Context, r RulesRequest) (a Account, err error) {
+	err = c.do(ctx, ask{method: http.MethodPost, path: "/v1/account_rules", request: r}, &a)
 	return a, err
 }
 
@@ -163,6 +193,14 @@ func (s *server) putAccount(ctx context.Context, c call) (any, error) {
 		return nil, errs.Field("file", "too_long", "is larger than an account's settings can be")
 	}
 	return s.setup.PutAccount(ctx, r, config)
+}
+
+func (s *server) setAccountRules(ctx context.Context, c call) (any, error) {
+	var r RulesRequest
+	if err := c.request(&r); err != nil {
+		return nil, err
+	}
+	return s.setup.SetAccountRules(ctx, r)
 }
 
 func (s *server) accounts(ctx context.Context, _ call) (any, error) { return s.setup.Accounts(ctx) }

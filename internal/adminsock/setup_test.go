@@ -15,6 +15,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/merchant"
 	"panshi/internal/money"
+	"panshi/internal/payment"
 )
 
 // fakeSetup remembers what it was asked for.
@@ -37,6 +38,10 @@ func (f *fakeSetup) Merchants(context.Context) ([]Merchant, error) {
 func (f *fakeSetup) PutAccount(_ context.Context, r AccountRequest, config []byte) (Account, error) {
 	f.request, f.config = r, config
 	return Account{ID: "2", MchID: "3"}, f.err
+}
+
+func (f *fakeSetup) SetAccountRules(_ context.Context, r RulesRequest) (Account, error) {
+	return Account{ID: r.Account, On: *r.Change.On}, f.err
 }
 
 func (f *fakeSetup) Accounts(context.Context) ([]Account, error) { return []Account{{ID: "2"}}, f.err }
@@ -76,6 +81,11 @@ func TestSetup(t *testing.T) {
 	require.Equal(t, Account{ID: "2", MchID: "3"}, a)
 	require.Equal(t, request, f.request)
 	require.Equal(t, secret, string(f.config))
+	on := true
+	a, err = c.SetAccountRules(t.Context(), RulesRequest{Account: "2", Change: payment.RuleChange{On: &on}})
+	require.NoError(t, err)
+	require.Equal(t, Account{ID: "2", On: true}, a)
+
 	accounts, err := c.Accounts(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []Account{{ID: "2"}}, accounts)

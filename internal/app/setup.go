@@ -113,6 +113,6 @@ func (s *Shop) Accounts(ctx context.Context) ([]adminsock.Account, error) {
 func toldAccount(m merchant.Merchant, a payment.Account) adminsock.Account {
 	return adminsock.Account{
 		ID: a.ID.String(), Merchant: m.Slug, Provider: a.Provider, Method: a.Method, MchID: a.ExternalRef, AppID: a.AppRef,
-		Name: a.Name, NameEN: a.NameEN, On: a.On, Sandbox: a.Sandbox,
+		Name: a.Name, NameEN: a.NameEN, On: a.On, Sandbox: a.Sandbox, Limits: toldLimits(a),
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"panshi/internal/merchant"
 	"panshi/internal/order"
 	"panshi/internal/payment"
+	"panshi/internal/payment/routing"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
 	"panshi/internal/web"
@@ -44,6 +45,7 @@ type Shop struct {
 	versions  *cache.Versions
 	ready     *cache.Cache[*web.Ready]
 	accounts  *payment.Accounts
+	router    *routing.Router
 	checkout  *checkout.Service
 	archive   *archive.Service
 	imports   *imports.Service
@@ -89,7 +91,8 @@ func (s *Shop) build(ctx context.Context) (err error) {
 		return err
 	}
 	s.accounts = payment.NewAccounts(s.db, s.vault, providers(newOutbound()))
-	s.checkout = checkout.New(s.db, s.vault, s.accounts, s.shopConfig(), clock.System{}, s.log)
+	s.router = routing.New(s.accounts, clock.System{}, s.log)
+	s.checkout = checkout.New(s.db, s.vault, s.router, s.shopConfig(), clock.System{}, s.log)
 	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})

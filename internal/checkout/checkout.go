@@ -49,10 +49,13 @@ func (c Config) Validate() error {
 	return errors.Join(faults...)
 }
 
-// Providers finds the platform behind a payment account; payment.Accounts does
-// it.
+// Providers finds accounts for payments and the platform behind one;
+// routing.Router does it.
 type Providers interface {
-	Channels(ctx context.Context, merchantID id.ID) ([]payment.Account, error)
+	// Candidates are the accounts of one channel, the best first.
+	Candidates(ctx context.Context, merchantID, channel id.ID) ([]payment.Account, error)
+	// Offers are a merchant's channels; On tells which would take the payment.
+	Offers(ctx context.Context, merchantID id.ID, w payment.Want) ([]payment.Account, error)
 	Provider(ctx context.Context, accountID id.ID) (payment.Account, payment.Provider, error)
 }
 

@@ -35,7 +35,7 @@ func (s *Service) Cancel(ctx context.Context, merchantID id.ID, orderNo, token s
 	actor, request := audit.Origin(ctx)
 	trail := audit.Record{Actor: actor, RequestID: request, Action: "order.cancelled"}
 	if _, err := s.closeOrder(ctx, v.Order, trail, false); err != nil {
-		return View{}, err
+		return View{}, stillChecking(err, v.Order)
 	}
 	v, err = s.Order(ctx, merchantID, orderNo, token)
 	if err == nil && v.Order.Status != order.Closed {

@@ -26,6 +26,7 @@ import (
 	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
+	"panshi/internal/payment/routing"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
 )
@@ -47,6 +48,7 @@ type shop struct {
 	platform *platform
 	other    *platform // of secondAccount
 	accounts *payment.Accounts
+	router   *routing.Router // of twin
 	account  payment.Account
 	merchant merchant.Merchant
 	skus     map[string]catalog.SKU

@@ -33,10 +33,13 @@ type PayRequest struct {
 	Token      string // the order's access token
 	Key        string // Idempotency-Key
 	BodyDigest []byte
-	Channel    id.ID // a payment account; zero: the first that takes payments
+	Channel    id.ID // any account of a channel; zero: the first channel
 	ClientIP   string
 	PayerID    string // of "jsapi": the payer's openid under the account's application
 	ReturnURL  string // where a browser comes back to; "": the order's page
+	Client     string // "web", "miniprogram", "api"; "": not told
+
+	within time.Duration // how long a platform may take
 }
 
 var (
@@ -52,33 +55,14 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 	if err := checkKey(r.Key); err != nil {
 		return payment.Payment{}, err
 	}
-	account, err := s.channel(ctx, r.MerchantID, r.Channel)
+	candidates, err := s.providers.Candidates(ctx, r.MerchantID, r.Channel)
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	if err := checkPayer(account, r.PayerID); err != nil {
+	if err := checkPayer(candidates[0], r.PayerID); err != nil {
 		return payment.Payment{}, err
 	}
-	var o order.Order
-	var p payment.Payment
-	var old bool
-	err = s.db.Update(ctx, func(tx *db.Tx) (err error) {
-		o, p, err = s.beginPaymentTx(tx, r, account)
-		old = p.InstructionOld(tx.Now())
-		return err
-	})
-	if err != nil {
-		return payment.Payment{}, err
-	}
-	if p.Status != payment.Creating && !old {
-		return p, nil
-	}
-	fault.Point("checkout.pay.written")
-	registered, err := s.register(ctx, o, p, r)
-	if err != nil && old && errs.KindOf(err) == errs.Unavailable {
-		return p, nil // what the buyer has may still open
-	}
-	return registered, err
+	return s.startRouted(ctx, r, candidates)
 }
 
 // checkPayer wants the payer where the platform must know who pays.
@@ -94,21 +78,9 @@ func checkPayer(account payment.Account, payerID string) error {
 	return nil
 }
 
-// channel finds the account that a buyer chose, or the first.
-func (s *Service) channel(ctx context.Context, merchantID, chosen id.ID) (payment.Account, error) {
-	channels, err := s.providers.Channels(ctx, merchantID)
-	if err != nil {
-		return payment.Account{}, err
-	}
-	for _, c := range channels {
-		if chosen.IsZero() || c.ID == chosen {
-			return c, nil
-		}
-	}
-	return payment.Account{}, payment.ErrNoAccount
-}
-
-func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Account) (order.Order, payment.Payment, error) {
+// beginPaymentTx finds the payment that a key started, or writes a new one at
+// the first of the accounts that takes it.
+func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, candidates []payment.Account) (order.Order, payment.Payment, error) {
 	o, err := s.orderOfBuyerTx(tx, r.MerchantID, r.OrderNo, r.Token)
 	if err != nil {
 		return o, payment.Payment{}, err
@@ -116,13 +88,8 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 	if o, err = lockOrderTx(tx, o); err != nil {
 		return o, payment.Payment{}, err
 	}
-	p := payment.Payment{
-		ID: id.New(), MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
-		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
-		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion),
-	}
-	key := idempotency{o.MerchantID, "payment/" + o.No, r.Key, s.keepable(o.MerchantID, r.BodyDigest)}
-	owner, fresh, err := key.claimTx(tx, p.ID)
+	p := payment.Payment{ID: id.New()}
+	owner, fresh, err := s.payKey(o, r).claimTx(tx, p.ID)
 	if err != nil {
 		return o, payment.Payment{}, err
 	}
@@ -130,17 +97,32 @@ func (s *Service) beginPaymentTx(tx *db.Tx, r PayRequest, account payment.Accoun
 		p, err = payment.ByIDTx(tx, o.MerchantID, owner)
 		return o, p, err
 	}
+	p, err = s.newPaymentTx(tx, o, p.ID, r, candidates)
+	return o, p, err
+}
+
+// newPaymentTx writes a payment that no platform has heard of yet.
+func (s *Service) newPaymentTx(tx *db.Tx, o order.Order, paymentID id.ID, r PayRequest, candidates []payment.Account) (payment.Payment, error) {
 	if o.Status != order.Pending || !tx.Now().Before(o.ExpiresAt) {
-		return o, payment.Payment{}, errNotPayable
+		return payment.Payment{}, errNotPayable
 	}
 	earlier, err := payment.OfOrderTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return o, payment.Payment{}, err
+		return payment.Payment{}, err
 	}
 	if len(earlier) >= maxPayments {
-		return o, payment.Payment{}, errTooManyPayments
+		return payment.Payment{}, errTooManyPayments
 	}
-	return o, p, payment.InsertTx(tx, p)
+	account, err := payment.ChooseTx(tx, candidates, payment.Want{Amount: o.Total, Client: r.Client})
+	if err != nil {
+		return payment.Payment{}, err
+	}
+	p := payment.Payment{
+		ID: paymentID, MerchantID: o.MerchantID, OrderID: o.ID, AccountID: account.ID,
+		No: id.Number("P", tx.Now().In(shopZone())), Provider: account.Provider, Method: account.Method,
+		Status: payment.Creating, Amount: o.Total, NextQueryAt: tx.Now().Add(firstQuestion), Counted: account.Counts(),
+	}
+	return p, payment.InsertTx(tx, p)
 }
 
 // register tells the platform of a payment and notes its answer.
@@ -149,7 +131,9 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 	if err != nil {
 		return payment.Payment{}, err
 	}
-	instruction, err := provider.Create(ctx, payment.Request{
+	calling, cancel := context.WithTimeout(ctx, r.within)
+	defer cancel()
+	instruction, err := provider.Create(calling, payment.Request{
 		PaymentNo: p.No, Method: p.Method, Description: s.cfg.description(o), Amount: p.Amount,
 		NotifyURL: s.cfg.notifyURL(p), ReturnURL: s.cfg.returnURL(o, r),
 		ExpiresAt: o.ExpiresAt, ClientIP: r.ClientIP, PayerID: r.PayerID,

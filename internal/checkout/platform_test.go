@@ -30,8 +30,14 @@ type platform struct {
 // wait is the time that a platform takes that hangs.
 func (p *platform) wait(ctx context.Context) error {
 	p.mu.Lock()
-	hang := p.hang
 	p.asked++
+	p.mu.Unlock()
+	return p.dawdle(ctx)
+}
+
+func (p *platform) dawdle(ctx context.Context) error {
+	p.mu.Lock()
+	hang := p.hang
 	p.mu.Unlock()
 	if hang == 0 {
 		return nil
@@ -48,7 +54,10 @@ func newPlatform() *platform {
 	return &platform{trades: map[string]payment.Report{}, refunds: map[string]payment.RefundReport{}, closed: map[string]bool{}}
 }
 
-func (p *platform) Create(_ context.Context, r payment.Request) (payment.Instruction, error) {
+func (p *platform) Create(ctx context.Context, r payment.Request) (payment.Instruction, error) {
+	if err := p.dawdle(ctx); err != nil {
+		return payment.Instruction{}, err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fail != nil {

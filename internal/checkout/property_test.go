@@ -222,7 +222,7 @@ func (w *world) payLate(rt *rapid.T) {
 func (w *world) cancel(rt *rapid.T) {
 	b := w.one(rt)
 	_, err := w.svc.Cancel(w.t.Context(), w.merchant.ID, b.Order.No, b.AccessToken)
-	w.mayFail(err, "order_state", "payment_busy")
+	w.mayFail(err, "order_state", "payment_checking")
 }
 
 func (w *world) refund(rt *rapid.T) {

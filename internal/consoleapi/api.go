@@ -11,7 +11,10 @@ import (
 	"panshi/internal/checkout"
 	"panshi/internal/errs"
 	"panshi/internal/i18n"
+	"panshi/internal/id"
 	"panshi/internal/imports"
+	"panshi/internal/payment"
+	"panshi/internal/payment/routing"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -21,12 +24,22 @@ type Imports interface {
 	Cards(ctx context.Context, req imports.CardsRequest, progress func(imports.Progress)) (imports.Report, error)
 }
 
+// Accounts are a merchant's accounts at payment platforms, without secrets.
+// routing.Router does it.
+type Accounts interface {
+	All(ctx context.Context, merchantID id.ID) ([]payment.Account, error)
+	SetRules(ctx context.Context, merchantID, accountID id.ID, c payment.RuleChange) (payment.Account, error)
+	// Health is of this process.
+	Health(accountID id.ID) routing.Health
+}
+
 // Deps is what the API stands on. All but Secure are needed.
 type Deps struct {
 	Access   *access.Service
 	Catalog  *catalog.Service
 	Checkout *checkout.Service
 	Imports  Imports
+	Accounts Accounts
 	Trail    *audit.Reader
 	Vault    *vault.Vault // opens contacts to mask them
 	Texts    *i18n.Catalogue
@@ -47,6 +60,7 @@ const (
 	tagProducts = "products"
 	tagOrders   = "orders"
 	tagHolds    = "holds"
+	tagAccounts = "payment accounts"
 )
 
 const about = `Run a Panshi shop: products, card keys, orders, the hold desk.
@@ -70,7 +84,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -89,6 +103,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	}
 	a.addOrders()
 	a.addHolds()
+	a.addAccounts()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package consoleapi
 
 import (
 	"bytes"
+	"fmt"
 	"mime/multipart"
 	"strings"
 	"testing"
@@ -261,4 +262,22 @@ func TestUploads(t *testing.T) {
 
 	w := k.do(ask{method: "POST", path: path, kind: "text/plain", body: strings.Repeat("x", maxUpload+1), bearer: o.token})
 	require.Equal(t, 413, w.Code)
+}
+
+// TestPaymentAccounts: they are listed without secrets and with their health;
+// rules change what is named alone, are checked, and leave a record.
+func TestPaymentAccounts(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	o := k.owner(k.one, "chen")
+	list := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)
+	require.NotContains(t, fmt.Sprint(list), "config")
+	acc := list["items"].([]any)[0].(map[string]any)
+	require.Equal(t, map[string]any{"score": 100.0, "errors": 0.0, "latency_ms": 0.0, "breaker": "closed"}, acc["health"])
+	rules := "/console/api/v1/payment_accounts/" + acc["id"].(string) + "/rules"
+	now := o.want(200, "POST", rules, object{"on": false, "max_amount": 5000})
+	require.Equal(t, []any{false, 5000.0, 0.0}, []any{now["on"], now["max_amount"], now["min_amount"]})
+	now = o.want(200, "POST", rules, object{"hours": "sat 10:00-12:00"})
+	require.Equal(t, []any{false, 5000.0, "sat 10:00-12:00"}, []any{now["on"], now["max_amount"], now["hours"]})
+	o.want(422, "POST", rules, object{"hours": "always"})
 }

@@ -31,6 +31,7 @@ import (
 	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
+	"panshi/internal/payment/routing"
 	"panshi/internal/perm"
 	"panshi/internal/vault"
 	"panshi/internal/web"
@@ -95,7 +96,7 @@ func newKit(t testing.TB) *kit {
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	k.deps = Deps{
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
-		Imports: imports.New(k.db, v, logger), Trail: audit.NewReader(k.db), Vault: v, Texts: texts,
+		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger), Trail: audit.NewReader(k.db), Vault: v, Texts: texts,
 	}
 	k.serve(logger)
 	k.one, k.two = k.merchant("one"), k.merchant("two")

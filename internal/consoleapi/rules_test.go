@@ -23,7 +23,7 @@ type sample struct {
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
-func samples(orderNo, holdID string) map[string]sample {
+func samples(orderNo, holdID, accountID string) map[string]sample {
 	order := "/console/api/v1/orders/" + orderNo
 	return map[string]sample{
 		"GET /console/api/v1/session":                           {path: sessionPath},
@@ -43,6 +43,8 @@ func samples(orderNo, holdID string) map[string]sample {
 		"POST /console/api/v1/orders/{order_no}/contact/reveal": {path: order + "/contact/reveal", object: true},
 		"POST /console/api/v1/orders/{order_no}/deliver":        {path: order + "/deliver", body: `{"line_no":2,"content":"x"}`, object: true},
 		"POST /console/api/v1/orders/{order_no}/refund":         {path: order + "/refund", body: `{"reason":"x"}`, object: true},
+		"GET /console/api/v1/payment_accounts":                  {path: "/console/api/v1/payment_accounts"},
+		"POST /console/api/v1/payment_accounts/{id}/rules":      {path: "/console/api/v1/payment_accounts/" + accountID + "/rules", body: `{"hours":"mon-sun 00:00-24:00"}`, object: true},
 		"GET /console/api/v1/holds":                             {path: "/console/api/v1/holds"},
 		"POST /console/api/v1/holds/{id}/resolve":               {path: "/console/api/v1/holds/" + holdID + "/resolve", body: `{"action":"dismiss"}`, object: true},
 	}
@@ -58,7 +60,8 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	paid := k.buy(k.one, "work", 4900)
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
-	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string))
+	accounts := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)
+	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string), accounts[0].(map[string]any)["id"].(string))
 }
 
 // staffRows are the rows that want a session.

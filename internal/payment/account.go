@@ -25,6 +25,7 @@ type Account struct {
 	On          bool
 	Position    int
 	Version     int64
+	Limits      Limits // SetRulesTx stores them; Put leaves them as they are
 }
 
 // Factory builds a Provider from an account's opened configuration (JSON).
@@ -181,7 +182,10 @@ func (a *Accounts) PutTx(tx *db.Tx, acc Account, config []byte) (Account, error)
 	if err != nil {
 		return Account{}, err
 	}
-	return acc, putAccountTx(tx, acc, sealed)
+	if err := putAccountTx(tx, acc, sealed); err != nil {
+		return Account{}, err
+	}
+	return accountTx(tx, acc.ID) // with the limits that it kept
 }
 
 // CloseSandbox takes every simulator's account out of sale: a shop that runs

@@ -5,17 +5,21 @@ import (
 
 	"panshi/internal/db"
 	"panshi/internal/id"
+	"panshi/internal/money"
 )
 
 const accountColumns = `id, merchant_id, provider, method, external_ref, app_ref, sandbox, name, name_en, status,
-	position, version`
+	position, version, min_amount, max_amount, day_amount, day_count, currency, clients, hours, weight`
 
 func scanAccount(rows db.Rows) (Account, error) {
 	var a Account
 	var status string
 	var sandbox int64
+	var currency string
+	l := &a.Limits
 	err := rows.Scan(&a.ID, &a.MerchantID, &a.Provider, &a.Method, &a.ExternalRef, &a.AppRef, &sandbox, &a.Name, &a.NameEN,
-		&status, &a.Position, &a.Version)
+		&status, &a.Position, &a.Version, &l.MinAmount, &l.MaxAmount, &l.DayAmount, &l.DayCount, &currency, &l.Clients, &l.Hours, &l.Weight)
+	l.Currency = money.Currency(currency)
 	a.On, a.Sandbox = status == "on", sandbox == 1
 	return a, err
 }

@@ -47,7 +47,7 @@ func Columns() []dataclass.Table {
 		dataclass.Of("payments", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "account_id", "payment_no", "provider", "method", "status", "amount",
 			"currency", "received", "refunded", "code_url", "transaction_id", "settled_by", "next_query_at",
-			"last_query_at", "queries", "created_at", "paid_at", "closed_at",
+			"last_query_at", "queries", "created_at", "paid_at", "closed_at", "counted",
 		}),
 		dataclass.Of("payment_transactions", dataclass.Trade, []string{
 			"provider", "account_id", "transaction_id", "merchant_id", "payment_id", "amount", "currency", "created_at",
@@ -62,7 +62,8 @@ func Columns() []dataclass.Table {
 		}),
 		dataclass.Of("payment_accounts", dataclass.Trade, []string{
 			"id", "merchant_id", "provider", "method", "external_ref", "app_ref", "sandbox", "name", "name_en", "status", "position",
-			"version", "created_at", "updated_at",
+			"version", "created_at", "updated_at", "min_amount", "max_amount", "day_amount", "day_count", "currency", "clients",
+			"hours", "weight",
 		}, map[string]dataclass.Class{"config_sealed": dataclass.Secret}),
 	}
 }

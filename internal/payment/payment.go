@@ -44,6 +44,7 @@ type Payment struct {
 	CreatedAt     time.Time
 	PaidAt        time.Time
 	ClosedAt      time.Time
+	Counted       bool // counts towards a limit a day; only InsertTx looks at it
 }
 
 // ErrUnknown says that no payment has this number.
@@ -67,10 +68,10 @@ func scan(rows db.Rows) (Payment, error) {
 // InsertTx writes a new payment.
 func InsertTx(tx *db.Tx, p Payment) error {
 	_, err := tx.Exec(`INSERT INTO payments (id, merchant_id, order_id, account_id, payment_no, provider, method,
-		status, amount, currency, next_query_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		status, amount, currency, next_query_at, created_at, counted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
 		p.ID, p.MerchantID, p.OrderID, p.AccountID, p.No, p.Provider, p.Method, string(p.Status),
-		p.Amount.Minor, string(p.Amount.Currency), db.Millis(p.NextQueryAt), db.Millis(tx.Now()))
+		p.Amount.Minor, string(p.Amount.Currency), db.Millis(p.NextQueryAt), db.Millis(tx.Now()), bit(p.Counted))
 	return err
 }
 

@@ -21,6 +21,8 @@ const (
 	OrdersDeliver Permission = "orders.deliver"
 	OrdersRefund  Permission = "orders.refund"
 	HoldsResolve  Permission = "holds.resolve"
+	PaymentsRead  Permission = "payments.read"  // accounts at payment platforms, without their secrets
+	PaymentsWrite Permission = "payments.write" // switch them and set their limits
 	ContactReveal Permission = "contact.reveal"
 	SessionSelf   Permission = "session.self"
 	AuditRead     Permission = "audit.read"

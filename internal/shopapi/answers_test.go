@@ -238,10 +238,17 @@ func TestStartPayment(t *testing.T) {
 
 func TestPaymentBusy(t *testing.T) {
 	t.Parallel()
-	f := &fakes{pay: func(checkout.PayRequest) (payment.Payment, error) { return payment.Payment{}, payment.ErrProviderBusy }}
+	f := &fakes{pay: func(checkout.PayRequest) (payment.Payment, error) {
+		return payment.Payment{}, payment.ErrProviderBusy.With("until", "11:17").
+			With("expires_at", "2026-05-04T03:17:01Z").With("channels", "a b")
+	}}
 	w := post(onePath+"/payments", `{"channel":"wechatpay_native"}`).do(server(t, f, io.Discard))
 	require.Equal(t, http.StatusServiceUnavailable, w.Code)
-	require.Equal(t, "payment_busy", decode[web.Problem](t, w).Code)
+	told := decode[web.Problem](t, w)
+	require.Equal(t, "payment_busy", told.Code)
+	require.Equal(t, "2026-05-04T03:17:01Z", told.KeptTo)
+	require.Equal(t, []string{"a", "b"}, told.Channels)
+	require.Contains(t, told.Detail, "11:17")
 	require.NotEmpty(t, w.Header().Get("Retry-After"))
 }
 

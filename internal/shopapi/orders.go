@@ -59,11 +59,13 @@ func (a *api) addOrders() {
 		Summary:     "Show what was delivered",
 		Description: "May be repeated; every time is recorded.",
 	}, "not_delivered"), a.reveal)
-	register(a, heldOrder(web.Operation{
+	cancel := heldOrder(web.Operation{
 		Method: http.MethodPost, Path: "/api/v1/orders/{order_no}/cancel", ID: "cancel_order", Limit: web.LimitOrder,
 		Summary:     "Close an order that is not paid",
-		Description: "Cancelling a closed order again succeeds. If the payment turns out to have been made, the order is paid and the answer is order_state.",
-	}, "order_state"), a.cancel)
+		Description: "Cancelling a closed order again succeeds. If the payment turns out to have been made, the order is paid and the answer is order_state; payment_checking: the platform does not tell yet.",
+	}, "order_state")
+	cancel.Errors[errs.Unavailable] = []string{"payment_checking"}
+	register(a, cancel, a.cancel)
 }
 
 // heldOrder fills in what operations on one order have in common.

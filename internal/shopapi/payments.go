@@ -26,6 +26,7 @@ type channelList struct {
 type payBody struct {
 	Channel string `json:"channel" minLength:"1" maxLength:"120" example:"0198f3a0-0000-7000-8000-000000000004" doc:"Id of a payment channel; its kind or its name will do too."`
 	PayerID string `json:"payer_id,omitempty" maxLength:"128" example:"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" doc:"For a channel of kind wechatpay_jsapi, and needed there: the payer's openid under the channel's application. A repeat must name it again."`
+	Client  string `json:"client,omitempty" enum:"web,miniprogram,api" example:"web" doc:"What the buyer holds; some accounts take payments of some clients only."`
 }
 
 type payIn struct {
@@ -49,8 +50,8 @@ func (a *api) addPayments() {
 		Method: http.MethodPost, Path: "/api/v1/orders/{order_no}/payments", ID: "start_payment", Limit: web.LimitPay,
 		Status:      http.StatusCreated,
 		Summary:     "Start to pay an order",
-		Description: "payment_busy leaves the order as it is: repeat with the same Idempotency-Key, or choose another channel with a new one.",
-	}, "order_not_payable", "too_many_payments", "idempotency_conflict")
+		Description: "Of a channel's accounts the healthiest that takes the payment is used, and within 3 s another one if it does not answer. payment_busy leaves the order as it is, until expires_at: repeat with the same Idempotency-Key, or choose another channel (channels lists those that work) with a new one. channel_unfit: amount, client or hour do not suit the channel.",
+	}, "order_not_payable", "too_many_payments", "idempotency_conflict", "channel_unfit")
 	op.Tag = tagPayments
 	op.Errors[errs.Invalid] = fieldCodes("channel_not_found", "payer_id_missing", "payer_id_invalid", "idempotency_key_missing", "idempotency_key_invalid")
 	op.Errors[errs.Unavailable] = []string{"payment_busy"}
@@ -83,7 +84,7 @@ func (a *api) startPayment(ctx context.Context, shop id.ID, in *payIn) (*payOut,
 	}
 	p, err := a.deps.Payments.StartPayment(ctx, checkout.PayRequest{
 		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen, in.Body.PayerID),
-		Channel: chosen, ClientIP: clientIP(ctx), PayerID: in.Body.PayerID,
+		Channel: chosen, ClientIP: clientIP(ctx), PayerID: in.Body.PayerID, Client: in.Body.Client,
 	})
 	if err != nil {
 		return nil, err

@@ -157,7 +157,7 @@ func newWorld(t testing.TB, change ...func(*storefront.Deps)) *world {
 	}
 	w.categories, w.products = shelves()
 	w.view = pendingView(w.products[0])
-	w.channels = []payment.Account{{ID: id.New(), Name: "微信支付", NameEN: "WeChat Pay", On: true}}
+	w.channels = []payment.Account{{ID: id.New(), Provider: "wechatpay", Method: "native", Name: "微信支付", NameEN: "WeChat Pay", On: true}}
 	texts, err := i18n.Load()
 	require.NoError(t, err)
 	logger := slog.New(slog.NewJSONHandler(&w.logs, nil))

@@ -63,7 +63,7 @@ func everyPage() map[string]func(w *world, lang string) string {
 			}
 		}),
 		"channels": get(here+"/pay?choose=1", func(w *world) {
-			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Name: "支付宝", NameEN: "Alipay"})
+			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Provider: "alipay", Method: "precreate", Name: "支付宝", NameEN: "Alipay", On: true})
 		}),
 		"pay busy": get(here+"/pay", func(w *world) {
 			w.start = func(checkout.PayRequest) (payment.Payment, error) { return payment.Payment{}, payment.ErrProviderBusy }

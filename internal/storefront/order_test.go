@@ -44,7 +44,7 @@ func TestPayShowsTheCode(t *testing.T) {
 
 	w.get(here + "/pay")
 	require.Equal(t, w.started[0], w.started[1], "a reload finds the same payment")
-	w.view.Payments = []payment.Payment{{AccountID: w.channels[0].ID, Status: payment.Closed}}
+	w.view.Payments = []payment.Payment{{AccountID: w.channels[0].ID, Provider: "wechatpay", Method: "native", Status: payment.Closed}}
 	w.get(here + "/pay")
 	require.NotEqual(t, w.started[0].Key, w.started[2].Key, "a closed payment is not offered again")
 }
@@ -63,7 +63,7 @@ func TestPayLinksToTheSandbox(t *testing.T) {
 
 func TestPayWithSeveralChannels(t *testing.T) {
 	w := newWorld(t)
-	second := payment.Account{ID: id.New(), Name: "支付宝", NameEN: "Alipay"}
+	second := payment.Account{ID: id.New(), Provider: "alipay", Method: "precreate", Name: "支付宝", NameEN: "Alipay", On: true}
 	w.channels = append(w.channels, second)
 	require.Contains(t, w.get(here+"/pay").Body.String(), `href="`+here+`/pay?choose=1"`)
 	require.Equal(t, w.channels[0].ID, w.started[0].Channel, "the first is offered, and the choice of another")
@@ -78,7 +78,7 @@ func TestPayWithSeveralChannels(t *testing.T) {
 	require.Contains(t, w.get(chosen.Header().Get("Location")).Body.String(), "支付宝付款二维码")
 	require.Equal(t, second.ID, w.started[0].Channel)
 
-	w.view.Payments = []payment.Payment{{AccountID: second.ID, Status: payment.Open}}
+	w.view.Payments = []payment.Payment{{AccountID: second.ID, Provider: "alipay", Method: "precreate", Status: payment.Open}}
 	require.Contains(t, w.get(here+"/pay").Body.String(), "支付宝付款二维码", "an open payment is gone on with")
 	require.Contains(t, w.get(here+"/pay?choose=1").Body.String(), "选择付款方式")
 	require.Contains(t, w.get(here+"/pay?channel=none").Body.String(), "选择付款方式")
@@ -150,6 +150,18 @@ func TestPayBusy(t *testing.T) {
 		require.Contains(t, rec.Body.String(), "2026-11-22 11:15", name)
 		require.Contains(t, rec.Body.String(), `href="`+here+`/pay"`, name)
 	}
+}
+
+// TestPayBusyOffersOtherChannels: only those that work, by a button.
+func TestPayBusyOffersOtherChannels(t *testing.T) {
+	w := newWorld(t)
+	w.start = func(checkout.PayRequest) (payment.Payment, error) { return payment.Payment{}, payment.ErrProviderBusy }
+	works := payment.Account{ID: id.New(), Provider: "alipay", Method: "precreate", Name: "支付宝", On: true}
+	w.channels = append(w.channels, works, payment.Account{ID: id.New(), Provider: "other", Name: "坏的"})
+	page := w.get(here + "/pay?channel=" + w.channels[0].ID.String()).Body.String()
+	require.Contains(t, page, `name="channel" value="`+works.ID.String()+`">支付宝</button>`)
+	require.NotContains(t, page, "坏的")
+	require.NotContains(t, page, `value="`+w.channels[0].ID.String())
 }
 
 func TestPayMovesOn(t *testing.T) {

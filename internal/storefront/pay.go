@@ -58,7 +58,7 @@ type busyData struct {
 	ExpiresAt time.Time
 	Retry     string // where trying again leads
 	NoChannel bool   // trying again soon will not help
-	Several   bool   // there are other channels
+	Others    []channelView
 }
 
 // pay shows how to pay by the channel that suits best, and the choice of another
@@ -80,11 +80,11 @@ func (s *Shop) pay(v *visit) error {
 		chosen, ok := choose(channels, q.Get("channel"), h.Payments)
 		switch {
 		case len(channels) == 0:
-			return s.payBusy(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), false)
+			return s.noChannel(v, h)
 		case !ok || q.Get("choose") != "":
 			return s.showChannels(v, h, channels)
 		}
-		return s.payThrough(v, h, chosen, payData{
+		return s.payThrough(v, h, chosen, channels, payData{
 			Several: len(channels) > 1, Checked: q.Get("checked") != "", Returned: q.Get("back") != "",
 		})
 	})
@@ -101,7 +101,11 @@ func choose(channels []payment.Account, asked string, payments []payment.Payment
 		chosen = at(asked)
 	} else {
 		for _, p := range payments {
-			if opened := at(p.AccountID.String()); p.Status == payment.Open && opened >= 0 {
+			if p.Status != payment.Open {
+				continue
+			}
+			carried := func(c payment.Account) bool { return c.Carried(p) }
+			if opened := slices.IndexFunc(channels, carried); opened >= 0 {
 				chosen = opened
 			}
 		}
@@ -112,14 +116,14 @@ func choose(channels []payment.Account, asked string, payments []payment.Payment
 	return channels[chosen], true
 }
 
-func (s *Shop) payThrough(v *visit, h held, channel payment.Account, d payData) error {
+func (s *Shop) payThrough(v *visit, h held, channel payment.Account, channels []payment.Account, d payData) error {
 	s.nudge(v, h)
 	p, err := s.startPayment(v, h, channel)
 	switch errs.CodeOf(err) {
 	case "order_not_payable":
 		return v.see(h.path())
-	case "payment_busy":
-		return s.payBusy(v, h, err, d.Several)
+	case "payment_busy", "channel_unfit":
+		return s.payBusy(v, h, err, others(v, channels, channel))
 	}
 	if err != nil {
 		return err
@@ -128,7 +132,7 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, d payData) 
 		return v.see(h.path())
 	}
 	if err := s.instruct(v, h, p, &d); err != nil {
-		return s.payBusy(v, h, err, d.Several)
+		return s.payBusy(v, h, err, others(v, channels, channel))
 	}
 	d.OrderNo, d.Total, d.ExpiresAt = h.no, p.Amount, h.Order.ExpiresAt
 	d.ExpiresIn = max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second))
@@ -166,15 +170,15 @@ func (s *Shop) instruct(v *visit, h held, p payment.Payment, d *payData) (err er
 func (s *Shop) startPayment(v *visit, h held, channel payment.Account) (payment.Payment, error) {
 	closed := 0
 	for _, p := range h.Payments {
-		if p.AccountID == channel.ID && p.Status == payment.Closed {
+		if channel.Carried(p) && p.Status == payment.Closed {
 			closed++
 		}
 	}
-	key := fmt.Sprintf("page-%s-%d", channel.ID, closed)
+	key := fmt.Sprintf("page-%s-%s-%s-%d", channel.Provider, channel.Method, channel.AppRef, closed)
 	sum := sha256.Sum256([]byte("pay " + h.no + " " + key))
 	return s.Payments.StartPayment(v.r.Context(), checkout.PayRequest{
 		MerchantID: v.shop.ID, OrderNo: h.no, Token: h.token, Key: key, BodyDigest: sum[:],
-		Channel: channel.ID, ClientIP: web.ClientAddr(v.r.Context()).String(),
+		Channel: channel.ID, Client: "web", ClientIP: web.ClientAddr(v.r.Context()).String(),
 		ReturnURL: s.origin(v) + h.path() + "/pay?back=1&channel=" + channel.ID.String(),
 	})
 }
@@ -197,21 +201,44 @@ func (s *Shop) nudge(v *visit, h held) {
 	}
 }
 
-func (s *Shop) payBusy(v *visit, h held, err error, several bool) error {
+// noChannel is the page of a shop that takes no payments at all.
+func (s *Shop) noChannel(v *visit, h held) error {
+	return s.busyPage(v, h, errs.New(errs.Unavailable, "no_channel", "no payment channel is open"), busyData{NoChannel: true})
+}
+
+// others are the channels beside one that work.
+func others(v *visit, channels []payment.Account, busy payment.Account) []channelView {
+	var views []channelView
+	for _, c := range channels {
+		if c.On && c.ID != busy.ID {
+			views = append(views, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), len(views) == 0})
+		}
+	}
+	return views
+}
+
+func (s *Shop) payBusy(v *visit, h held, err error, others []channelView) error {
+	return s.busyPage(v, h, err, busyData{Others: others})
+}
+
+func (s *Shop) busyPage(v *visit, h held, err error, d busyData) error {
+	d.OrderNo, d.ExpiresAt, d.Retry = h.no, h.Order.ExpiresAt, v.r.URL.RequestURI()
 	p := web.ProblemOf(v.r.Context(), v.w.Header(), err)
 	return s.show(v, p.Status, "paybusy", screen{
 		Title: s.text(v, "shop.busy.title"), Private: true, Back: h.path() + "/pay",
-		Data: busyData{
-			OrderNo: h.no, ExpiresAt: h.Order.ExpiresAt, Retry: v.r.URL.RequestURI(),
-			NoChannel: errs.CodeOf(err) == "no_channel", Several: several,
-		},
+		Data: d,
 	})
 }
 
 func (s *Shop) showChannels(v *visit, h held, channels []payment.Account) error {
 	d := channelsData{OrderNo: h.no, Total: h.Order.Total, InWeChat: deviceOf(v.r.UserAgent()) == inWeChat}
-	for i, c := range channels {
-		d.Channels = append(d.Channels, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), i == 0})
+	for _, c := range channels {
+		if c.On {
+			d.Channels = append(d.Channels, channelView{c.ID.String(), pick(v.lang, c.Name, c.NameEN), len(d.Channels) == 0})
+		}
+	}
+	if len(d.Channels) == 0 {
+		return s.payBusy(v, h, payment.ErrProviderBusy, nil)
 	}
 	return s.show(v, http.StatusOK, "channels", screen{Title: s.text(v, "shop.channels.title"), Private: true, Data: d})
 }

@@ -35,7 +35,7 @@ func TestPreview(t *testing.T) {
 		},
 		"pay": func(*world) string { return "/orders/" + orderNo + "/pay" },
 		"channels": func(w *world) string {
-			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Name: "支付宝", NameEN: "Alipay"})
+			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Provider: "alipay", Method: "precreate", Name: "支付宝", NameEN: "Alipay", On: true})
 			return "/orders/" + orderNo + "/pay?choose=1"
 		},
 		"busy": func(w *world) string {

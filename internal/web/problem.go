@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"panshi/internal/errs"
@@ -23,6 +24,8 @@ type Problem struct {
 	Detail   string         `json:"detail" doc:"For a person, in the language of Accept-Language."`
 	Instance string         `json:"instance,omitempty" doc:"The request id; tell it to support."`
 	Errors   []FieldProblem `json:"errors,omitempty" doc:"The inputs that must change."`
+	KeptTo   string         `json:"expires_at,omitempty" format:"date-time" example:"2026-05-04T03:17:01Z" doc:"payment_busy and payment_checking: until when the order is kept, unpaid."`
+	Channels []string       `json:"channels,omitempty" doc:"payment_busy: ids of other payment channels that work."`
 }
 
 // FieldProblem names one input that must change.
@@ -119,6 +122,7 @@ func ProblemOf(ctx context.Context, h http.Header, err error) Problem {
 		p.Code = first.Code
 	}
 	p.Detail = textOf(ctx, first)
+	p.KeptTo, p.Channels = first.Params["expires_at"], strings.Fields(first.Params["channels"])
 	setHeaders(h, p.Status, first)
 	return p
 }

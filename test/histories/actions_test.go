@@ -118,7 +118,7 @@ func (c *client) cancel(d *deal) {
 		c.notClosed(d, lost, last)
 	default:
 		c.note(d, release, lost, nothing, last, nothing)
-		c.expect(last.err, "payment_busy")
+		c.expect(last.err, "payment_checking")
 	}
 }
 
