@@ -11,14 +11,9 @@ import (
 // whole exists.
 func decisive(part []porcupine.Operation) []porcupine.Operation {
 	left := slices.DeleteFunc(slices.Clone(part), func(op porcupine.Operation) bool {
-		in, out := parts(op)
-		switch out.verdict {
-		case nothing, soldOut:
-			return true
-		case served, back: // somebody else was told that he did it
-			return out.known && in.kind != reserve
-		}
-		return false
+		_, out := parts(op)
+		lost := out.verdict == served || out.verdict == back
+		return out.verdict == nothing || out.verdict == soldOut || lost && out.known // somebody else was told that he did it
 	})
 	boundRepeats(left)
 	held := holdings(left)

@@ -30,23 +30,22 @@ type judgement struct {
 
 // judge looks for an order of the operations of each SKU of a history.
 func judge(history []porcupine.Operation, memory int64) judgement {
-	undecided := judgement{result: porcupine.Ok}
+	found := judgement{result: porcupine.Ok}
 	for _, part := range bySKU(history) {
 		if err := falselySoldOut(part, memory); err != nil {
 			return judgement{result: porcupine.Illegal, text: err.Error()}
 		}
 		part = decisive(part)
 		result, info := porcupine.CheckOperationsVerbose(model(), part, patience)
-		switch found := (judgement{result, part, info, ""}); result {
-		case porcupine.Illegal:
-			found.text = explain(part, info)
-			return found
-		case porcupine.Unknown:
-			undecided = found
-			undecided.text = explain(part, info)
+		if result == porcupine.Ok {
+			continue
+		}
+		found = judgement{result, part, info, explain(part, info)}
+		if result == porcupine.Illegal {
+			break
 		}
 	}
-	return undecided
+	return found
 }
 
 // requireOrder fails the test if nobody could have done a history's operations
