@@ -96,7 +96,7 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 		return nil, err
 	}
 	_, err = consoleapi.New(mux, Version(), consoleapi.Deps{
-		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Trail: audit.NewReader(s.db),
+		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Reconcile: s.reconcile, Trail: audit.NewReader(s.db),
 		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,
 	})
 	return mux, err

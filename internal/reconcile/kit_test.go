@@ -41,6 +41,7 @@ type shop struct {
 	db       db.DB
 	clock    *clock.Manual
 	url      string
+	client   *http.Client
 	checkout *checkout.Service
 	svc      *Service
 	merchant merchant.Merchant
@@ -75,7 +76,7 @@ func newShop(t *testing.T) *shop {
 	require.NoError(t, err)
 	server := httptest.NewServer(box.Handler())
 	t.Cleanup(func() { server.Close(); require.NoError(t, box.Close()) })
-	s.url = server.URL
+	s.url, s.client = server.URL, server.Client()
 	v, err := vault.Create(vault.DefaultConfig(filepath.Join(t.TempDir(), "shop")))
 	require.NoError(t, err)
 	accounts := payment.NewAccounts(s.db, v, map[string]payment.Factory{"wechatpay": func(raw []byte) (payment.Provider, error) {
@@ -138,7 +139,7 @@ func (s *shop) simulate(method, what string, body, answer any) {
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+"/simulate/"+what, bytes.NewReader(raw))
 	require.NoError(s.t, err)
 	req.Header.Set("Content-Type", "application/json")
-	resp, err := http.DefaultClient.Do(req) //nolint:gosec // the test's own server
+	resp, err := s.client.Do(req)
 	require.NoError(s.t, err)
 	defer resp.Body.Close()
 	out, err := io.ReadAll(resp.Body)

@@ -69,9 +69,9 @@ func (s *Service) page(ctx context.Context, found func([]pair) error, read func(
 
 // window is a page of what began in a slice and was paid, or done, in a day.
 type window struct {
-	after            id.ID
-	begin, beginEnd  time.Time
-	from, to         time.Time
+	after           id.ID
+	begin, beginEnd time.Time
+	from, to        time.Time
 }
 
 // ourPaymentsTx reads money of an account that came on a day by the platform's

@@ -264,4 +264,3 @@ func (r *run) verify(ctx context.Context, biller payment.Biller) (Day, error) {
 	}
 	return closed, nil
 }
-
