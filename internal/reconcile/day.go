@@ -117,11 +117,11 @@ var (
 // Zone is that of the platforms' days.
 func Zone() *time.Location { return wire.Beijing() }
 
-// readyHour is when the bill of the day before is there; until emptyHour a
+// readyAfter is when the bill of the day before is there; until emptyAfter a
 // platform without one may be late, after that the day had no trade.
 const (
-	readyHour = 10 * time.Hour
-	emptyHour = 12 * time.Hour
+	readyAfter = 10 * time.Hour
+	emptyAfter = 12 * time.Hour
 )
 
 // ParseDate reads a date as midnight in the platforms' zone.

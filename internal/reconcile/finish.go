@@ -7,7 +7,6 @@ import (
 
 	"panshi/internal/audit"
 	"panshi/internal/db"
-	"panshi/internal/fault"
 	"panshi/internal/ledger"
 	"panshi/internal/money"
 )
@@ -62,7 +61,6 @@ func (r *run) closeTx(ctx context.Context, tx *db.Tx) error {
 	if err := endTx(tx, *d, time.Time{}); err != nil {
 		return err
 	}
-	fault.Point("reconcile.closing")
 	if d.Fees != 0 {
 		if err := ledger.PostTx(tx, ledger.Transfer(d.MerchantID, feeKind, d.ID, ledger.Provider(d.AccountID), ledger.Fees,
 			money.Of(d.Fees, money.Currency(d.Currency)))); err != nil {

@@ -199,6 +199,6 @@ func (s *Service) planOne(ctx context.Context, g group, date time.Time) error {
 		return err
 	}
 	return s.db.Update(ctx, func(tx *db.Tx) error {
-		return ensureTx(tx, g, text, date.AddDate(0, 0, 1).Add(readyHour))
+		return ensureTx(tx, g, text, date.AddDate(0, 0, 1).Add(readyAfter))
 	})
 }

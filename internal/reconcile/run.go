@@ -7,7 +7,6 @@ import (
 
 	"panshi/internal/db"
 	"panshi/internal/errs"
-	"panshi/internal/fault"
 	"panshi/internal/money"
 	"panshi/internal/payment"
 )
@@ -61,16 +60,19 @@ func (s *Service) runDay(ctx context.Context, g group, date string, told progres
 		return r.verify(ctx, biller)
 	}
 	if err := r.reconcile(ctx, biller); err != nil {
-		r.day.Problem = errs.CodeOf(err)
-		return r.day, errors.Join(err, r.note(ctx))
+		return r.day, errors.Join(err, r.note(ctx, errs.CodeOf(err)))
 	}
 	return r.day, nil
 }
 
 // note keeps why a run ended early. Who was overtaken, or is told to stop, has
 // nothing to say.
-func (r *run) note(ctx context.Context) error {
-	if r.day.Problem == errOvertaken.Code || ctx.Err() != nil {
+func (r *run) note(ctx context.Context, code string) error {
+	r.day.Problem = code
+	if stopped := ctx.Err(); stopped != nil {
+		return stopped
+	}
+	if code == errOvertaken.Code {
 		return nil
 	}
 	return r.s.db.Update(ctx, func(tx *db.Tx) error {
@@ -87,11 +89,9 @@ func (r *run) reconcile(ctx context.Context, biller payment.Biller) error {
 	if err := r.s.store(ctx, &r.day, bill, r.told); err != nil {
 		return err
 	}
-	fault.Point("reconcile.stored")
 	if err := r.match(ctx); err != nil {
 		return err
 	}
-	fault.Point("reconcile.matched")
 	return r.finish(ctx)
 }
 
@@ -103,7 +103,7 @@ func (r *run) bill(ctx context.Context, biller payment.Biller) (payment.Bill, er
 	if !errors.Is(err, payment.ErrBillNotReady) {
 		return bill, err
 	}
-	if r.day.stored > 0 || r.s.clock.Now().Before(r.from.AddDate(0, 0, 1).Add(emptyHour)) {
+	if r.day.stored > 0 || r.s.clock.Now().Before(r.from.AddDate(0, 0, 1).Add(emptyAfter)) {
 		return bill, err
 	}
 	traded := false
