@@ -35,6 +35,9 @@ func TestDayCloses(t *testing.T) {
 	next := s.clock.Now().In(Zone())
 	require.NotEqual(t, date, next.Format(time.DateOnly), "the shop noted it the next day")
 
+	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM payment_transactions WHERE paid_at < $1 AND created_at >= $2`,
+		next.Truncate(time.Minute).UnixMilli(), next.Truncate(time.Minute).UnixMilli()), "the platform's time is kept")
+
 	_, err = s.svc.sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM reconcile_days WHERE day = $1 AND state = 'open'`, date), "not due before ten")
