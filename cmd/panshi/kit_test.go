@@ -20,6 +20,7 @@ import (
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/imports"
+	"panshi/internal/reconcile"
 )
 
 // binary is the program under test, built once.
@@ -91,6 +92,7 @@ type fake struct {
 	importFile func(context.Context, adminsock.ImportRequest, io.Reader, func(imports.Progress)) (imports.Report, error)
 	setupLink  func(context.Context, string) (string, error)
 	status     adminsock.Status
+	reconciled reconcile.Report
 }
 
 func (f *fake) Check(ctx context.Context, p func(string, int, int)) (check.Report, error) {
@@ -108,6 +110,11 @@ func (f *fake) Demo(_ context.Context, p func(string)) (demo.Summary, error) {
 
 func (f *fake) SetupLink(ctx context.Context, slug string) (string, error) {
 	return f.setupLink(ctx, slug)
+}
+
+func (f *fake) Reconcile(_ context.Context, _ adminsock.ReconcileRequest, p func(adminsock.ReconcileProgress)) (reconcile.Report, error) {
+	p(adminsock.ReconcileProgress{Step: "match", Done: 1, Total: 2})
+	return f.reconciled, nil
 }
 
 func (f *fake) Status(context.Context) (adminsock.Status, error) { return f.status, nil }

@@ -276,7 +276,7 @@ func TestHelp(t *testing.T) {
 	require.Equal(t, exitDone, bare.code)
 	require.Empty(t, bare.errOut)
 	for _, command := range []string{
-		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "doctor", "setup-link",
+		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
@@ -287,7 +287,7 @@ func TestHelp(t *testing.T) {
 		}
 		require.Contains(t, got.out, "--data=DIR")
 	}
-	for _, later := range []string{"backup", "restore", "drill", "promote", "reconcile", "key ", "audit", "bench-part"} {
+	for _, later := range []string{"backup", "restore", "drill", "promote", "key ", "audit", "bench-part"} {
 		require.NotContains(t, bare.out, "\n  "+later)
 	}
 	entries, err := os.ReadDir(dir)

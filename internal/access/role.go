@@ -33,6 +33,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead,
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
 			perm.PaymentsRead, perm.PaymentsWrite,
+			perm.ReconcileRead, perm.ReconcileResolve,
 		}
 	case Operator:
 		return []perm.Permission{
@@ -44,7 +45,7 @@ func (r Role) Permissions() []perm.Permission {
 	case Engineer:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
 	case Auditor:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}
 	}

@@ -16,6 +16,7 @@ import (
 	"panshi/internal/demo"
 	"panshi/internal/errs"
 	"panshi/internal/imports"
+	"panshi/internal/reconcile"
 )
 
 // Client is Operations on a shop that runs in another process. It is safe for
@@ -83,6 +84,17 @@ func (c *Client) Import(ctx context.Context, r ImportRequest, file io.Reader,
 		return err
 	}
 	err = c.do(ctx, a, &report)
+	return report, err
+}
+
+// Reconcile implements Operations.
+func (c *Client) Reconcile(ctx context.Context, r ReconcileRequest, progress func(ReconcileProgress)) (report reconcile.Report, err error) {
+	err = c.do(ctx, ask{method: http.MethodPost, path: "/v1/reconcile", request: r, heard: func(raw json.RawMessage) error {
+		var p ReconcileProgress
+		err := json.Unmarshal(raw, &p)
+		progress(p)
+		return err
+	}}, &report)
 	return report, err
 }
 

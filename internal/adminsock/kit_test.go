@@ -17,6 +17,7 @@ import (
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/imports"
+	"panshi/internal/reconcile"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -28,6 +29,7 @@ type fake struct {
 	demo       func(context.Context, func(string)) (demo.Summary, error)
 	setupLink  func(context.Context, string) (string, error)
 	status     func(context.Context) (Status, error)
+	reconcile  func(context.Context, ReconcileRequest, func(ReconcileProgress)) (reconcile.Report, error)
 }
 
 func (f *fake) Check(ctx context.Context, p func(string, int, int)) (check.Report, error) {
@@ -45,6 +47,10 @@ func (f *fake) SetupLink(ctx context.Context, slug string) (string, error) {
 }
 
 func (f *fake) Status(ctx context.Context) (Status, error) { return f.status(ctx) }
+
+func (f *fake) Reconcile(ctx context.Context, r ReconcileRequest, p func(ReconcileProgress)) (reconcile.Report, error) {
+	return f.reconcile(ctx, r, p)
+}
 
 // logBook is a log that tests read.
 type logBook struct {

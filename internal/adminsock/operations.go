@@ -9,6 +9,7 @@ import (
 	"panshi/internal/demo"
 	"panshi/internal/errs"
 	"panshi/internal/imports"
+	"panshi/internal/reconcile"
 )
 
 // Operations is what commands do to a shop. The composition root implements it
@@ -25,8 +26,25 @@ type Operations interface {
 	// SetupLink makes the one-time URL by which the owner of a merchant gets
 	// into the console; "" is the first merchant.
 	SetupLink(ctx context.Context, merchantSlug string) (string, error)
+	// Reconcile compares a day of the shop's accounts with the platforms' bills.
+	// What fails at one account is told in its report.
+	Reconcile(ctx context.Context, r ReconcileRequest, progress func(ReconcileProgress)) (reconcile.Report, error)
 	// Status tells what only an open shop knows.
 	Status(ctx context.Context) (Status, error)
+}
+
+// ReconcileRequest chooses a day and accounts.
+type ReconcileRequest struct {
+	Date     string `json:"date"`               // such as 2026-05-03, in the platform's zone
+	Merchant string `json:"merchant,omitempty"` // slug; "" is all
+	Account  string `json:"account,omitempty"`  // id, or number at the platform; "" is all
+}
+
+// ReconcileProgress tells how far a run over one account is.
+type ReconcileProgress struct {
+	Step  string `json:"step"` // "fetch", "store", "match"
+	Done  int64  `json:"done"`
+	Total int64  `json:"total"` // lines of the bill, 0 if not known yet
 }
 
 // The kinds of imports.

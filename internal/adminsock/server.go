@@ -96,7 +96,7 @@ func (s *server) greet(ctx context.Context, conn net.Conn) context.Context {
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
-		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/demo": s.demo,
+		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,
 		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status,
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
@@ -214,6 +214,14 @@ func (s *server) importFile(ctx context.Context, c call) (any, error) {
 		return nil, err
 	}
 	return s.ops.Import(ctx, r, c.body, func(p imports.Progress) { c.tell(p) })
+}
+
+func (s *server) reconcile(ctx context.Context, c call) (any, error) {
+	var r ReconcileRequest
+	if err := c.request(&r); err != nil {
+		return nil, err
+	}
+	return s.ops.Reconcile(ctx, r, func(p ReconcileProgress) { c.tell(p) })
 }
 
 func (s *server) demo(ctx context.Context, c call) (any, error) {

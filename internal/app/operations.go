@@ -15,6 +15,7 @@ import (
 	"panshi/internal/imports"
 	"panshi/internal/merchant"
 	"panshi/internal/payment"
+	"panshi/internal/reconcile"
 )
 
 // A Shop is what commands work on, here or through the socket.
@@ -31,6 +32,21 @@ func asCommand(ctx context.Context, name string) context.Context {
 // Check runs every invariant.
 func (s *Shop) Check(ctx context.Context, progress func(name string, done, total int)) (check.Report, error) {
 	return check.Run(ctx, s.db, Invariants(), progress)
+}
+
+// Reconcile compares a day with the platforms' bills.
+func (s *Shop) Reconcile(ctx context.Context, r adminsock.ReconcileRequest, progress func(adminsock.ReconcileProgress)) (reconcile.Report, error) {
+	q := reconcile.Request{Account: r.Account, Date: r.Date}
+	if r.Merchant != "" {
+		m, err := s.merchantOf(ctx, r.Merchant)
+		if err != nil {
+			return reconcile.Report{}, err
+		}
+		q.MerchantID = m.ID
+	}
+	return s.reconcile.Reconcile(asCommand(ctx, "reconcile"), q, func(step string, done, total int64) {
+		progress(adminsock.ReconcileProgress{Step: step, Done: done, Total: total})
+	})
 }
 
 // Import imports a file of card keys or of products.

@@ -101,7 +101,8 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 
 // newRunner makes what does the jobs and sweeps of this process's roles.
 func (s *Shop) newRunner() (*jobs.Runner, error) {
-	handlers, sweeps, err := s.cfg.work(s.checkout.Handlers(), slices.Concat(s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps()))
+	handlers, sweeps, err := s.cfg.work(s.checkout.Handlers(),
+		slices.Concat(s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps(), s.reconcile.Sweeps()))
 	if err != nil {
 		return nil, err
 	}

@@ -27,6 +27,7 @@ import (
 	"panshi/internal/order"
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
+	"panshi/internal/reconcile"
 	"panshi/internal/stock"
 	"panshi/internal/vault"
 	"panshi/internal/web"
@@ -48,6 +49,7 @@ type Shop struct {
 	router    *routing.Router
 	checkout  *checkout.Service
 	archive   *archive.Service
+	reconcile *reconcile.Service
 	imports   *imports.Service
 	access    *access.Service
 	sandbox   *sandboxLink
@@ -94,9 +96,21 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.router = routing.New(s.accounts, clock.System{}, s.log)
 	s.checkout = checkout.New(s.db, s.vault, s.router, s.shopConfig(), clock.System{}, s.log)
 	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
+	s.reconcile = reconcile.New(s.db, s.accounts, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
 	return nil
+}
+
+// door is where reconciling brings the platforms' answers.
+func (s *Shop) door() reconcile.Door {
+	return reconcile.Door{
+		Settle: func(ctx context.Context, a payment.Account, r payment.Report) error {
+			_, err := s.checkout.Settle(ctx, a, r, "query")
+			return err
+		},
+		SettleRefund: s.checkout.SettleRefund,
+	}
 }
 
 // shopConfig lifts the caps on unpaid orders together with the rate limits.
@@ -119,7 +133,7 @@ func Invariants() []invariant.Invariant {
 	for _, list := range [][]invariant.Invariant{
 		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
 		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
-		access.Invariants(), audit.Invariants(),
+		access.Invariants(), audit.Invariants(), reconcile.Invariants(),
 	} {
 		all = append(all, list...)
 	}
@@ -131,7 +145,7 @@ func Columns() []dataclass.Table {
 	var all []dataclass.Table
 	for _, list := range [][]dataclass.Table{
 		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
-		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
+		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(), reconcile.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
 		all = append(all, list...)

@@ -15,6 +15,7 @@ import (
 	"panshi/internal/imports"
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
+	"panshi/internal/reconcile"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -35,14 +36,15 @@ type Accounts interface {
 
 // Deps is what the API stands on. All but Secure are needed.
 type Deps struct {
-	Access   *access.Service
-	Catalog  *catalog.Service
-	Checkout *checkout.Service
-	Imports  Imports
-	Accounts Accounts
-	Trail    *audit.Reader
-	Vault    *vault.Vault // opens contacts to mask them
-	Texts    *i18n.Catalogue
+	Access    *access.Service
+	Catalog   *catalog.Service
+	Checkout  *checkout.Service
+	Imports   Imports
+	Accounts  Accounts
+	Reconcile *reconcile.Service
+	Trail     *audit.Reader
+	Vault     *vault.Vault // opens contacts to mask them
+	Texts     *i18n.Catalogue
 	// Secure says that staff reach the console by https: the cookie is sent by
 	// no other way then.
 	Secure bool
@@ -56,14 +58,15 @@ const (
 
 // The groups of operations.
 const (
-	tagAccess   = "access"
-	tagProducts = "products"
-	tagOrders   = "orders"
-	tagHolds    = "holds"
-	tagAccounts = "payment accounts"
+	tagAccess    = "access"
+	tagProducts  = "products"
+	tagOrders    = "orders"
+	tagHolds     = "holds"
+	tagAccounts  = "payment accounts"
+	tagReconcile = "reconcile"
 )
 
-const about = `Run a Panshi shop: products, card keys, orders, the hold desk.
+const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills.
 
 Sign in with login, password and the code of an authenticator app. Browsers get a cookie; scripts ask for mode
 "bearer" and send the token in the header Authorization. Amounts are integers of minor units (CNY: fen). Times are
@@ -84,7 +87,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -104,6 +107,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addOrders()
 	a.addHolds()
 	a.addAccounts()
+	a.addReconcile()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

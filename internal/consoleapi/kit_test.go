@@ -33,6 +33,7 @@ import (
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
 	"panshi/internal/perm"
+	"panshi/internal/reconcile"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -96,7 +97,9 @@ func newKit(t testing.TB) *kit {
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	k.deps = Deps{
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
-		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger), Trail: audit.NewReader(k.db), Vault: v, Texts: texts,
+		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger),
+		Reconcile: reconcile.New(k.db, k.accounts, reconcile.Door{}, k.clock, logger),
+		Trail:     audit.NewReader(k.db), Vault: v, Texts: texts,
 	}
 	k.serve(logger)
 	k.one, k.two = k.merchant("one"), k.merchant("two")
@@ -293,4 +296,22 @@ func (k *kit) buy(merchantID id.ID, slug string, amount int64) order.Order {
 	}, "callback")
 	require.NoError(k.t, err)
 	return placed.Order
+}
+
+// day writes a day that differs, with one case.
+func (k *kit) day(merchantID id.ID) (dayID, caseID id.ID) {
+	accounts, err := k.accounts.Channels(k.ctx(), merchantID)
+	require.NoError(k.t, err)
+	dayID, caseID = id.New(), id.New()
+	require.NoError(k.t, k.db.Update(k.ctx(), func(tx *db.Tx) error {
+		if _, err := tx.Exec(`INSERT INTO reconcile_days (id, merchant_id, account_id, day, currency, state, created_at)
+			VALUES ($1, $2, $3, '2026-05-03', 'CNY', 'differs', 1)`, dayID, merchantID, accounts[0].ID); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO reconcile_cases (id, merchant_id, day_id, kind, line_kind, transaction_id, number, bill_amount,
+			our_amount, currency, remedy, seen_run, created_at)
+			VALUES ($1, $2, $3, 'ours_only', 'payment', 'T', 'P', 0, 1, 'CNY', 'check_platform', 1, 1)`, caseID, merchantID, dayID)
+		return err
+	}))
+	return dayID, caseID
 }

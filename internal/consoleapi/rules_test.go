@@ -23,7 +23,7 @@ type sample struct {
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
-func samples(orderNo, holdID, accountID string) map[string]sample {
+func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample {
 	order := "/console/api/v1/orders/" + orderNo
 	return map[string]sample{
 		"GET /console/api/v1/session":                           {path: sessionPath},
@@ -47,6 +47,11 @@ func samples(orderNo, holdID, accountID string) map[string]sample {
 		"POST /console/api/v1/payment_accounts/{id}/rules":      {path: "/console/api/v1/payment_accounts/" + accountID + "/rules", body: `{"hours":"mon-sun 00:00-24:00"}`, object: true},
 		"GET /console/api/v1/holds":                             {path: "/console/api/v1/holds"},
 		"POST /console/api/v1/holds/{id}/resolve":               {path: "/console/api/v1/holds/" + holdID + "/resolve", body: `{"action":"dismiss"}`, object: true},
+		"GET /console/api/v1/reconcile/days":                    {path: "/console/api/v1/reconcile/days"},
+		"GET /console/api/v1/reconcile/days/{id}":               {path: "/console/api/v1/reconcile/days/" + dayID, object: true},
+		"GET /console/api/v1/reconcile/days/{id}/cases":         {path: "/console/api/v1/reconcile/days/" + dayID + "/cases", object: true},
+		"GET /console/api/v1/reconcile/cases/{id}":              {path: "/console/api/v1/reconcile/cases/" + caseID, object: true},
+		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + caseID + "/resolve", body: `{"reason":"x"}`, object: true},
 	}
 }
 
@@ -61,7 +66,9 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
 	accounts := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)
-	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string), accounts[0].(map[string]any)["id"].(string))
+	dayID, caseID := k.day(k.one)
+	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string), accounts[0].(map[string]any)["id"].(string),
+		dayID.String(), caseID.String())
 }
 
 // staffRows are the rows that want a session.

@@ -14,6 +14,7 @@ const (
 	Sales      = "sales"
 	Suspense   = "suspense"
 	RefundsDue = "refunds_due"
+	Fees       = "fees" // what the platforms keep for themselves
 )
 
 // Provider names the account of the money that lies at a payment account.

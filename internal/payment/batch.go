@@ -36,10 +36,12 @@ func TransactionsTx(tx *db.Tx, claims []Settling) (fresh map[id.ID]bool, err err
 	n := len(claims)
 	providers, transactions, currencies := make([]string, n), make([]string, n), make([]string, n)
 	accounts, merchants, payments, amounts := make([]id.ID, n), make([]id.ID, n), make([]id.ID, n), make([]int64, n)
+	paid := make([]int64, n)
 	for i, c := range claims {
 		providers[i], accounts[i], transactions[i] = c.Payment.Provider, c.Payment.AccountID, c.Report.TransactionID
 		merchants[i], payments[i] = c.Payment.MerchantID, c.Payment.ID
 		amounts[i], currencies[i] = c.Report.Amount.Minor, string(c.Report.Amount.Currency)
+		paid[i] = db.MillisOrZero(c.Report.PaidAt)
 	}
 	fresh = make(map[id.ID]bool, n)
 	_, err = db.Collect(tx, func(rows db.Rows) (none struct{}, err error) {
@@ -48,10 +50,12 @@ func TransactionsTx(tx *db.Tx, claims []Settling) (fresh map[id.ID]bool, err err
 		fresh[owner] = true
 		return none, err
 	}, `INSERT INTO payment_transactions
-		(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, created_at)
-		SELECT t.*, $1 FROM UNNEST($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BIGINT[], $8::TEXT[]) AS t
+		(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, created_at, paid_at)
+		SELECT t.provider, t.account_id, t.transaction_id, t.merchant_id, t.payment_id, t.amount, t.currency, $1, NULLIF(t.paid_at, 0)
+		FROM UNNEST($2::TEXT[], $3::BYTEA[], $4::TEXT[], $5::BYTEA[], $6::BYTEA[], $7::BIGINT[], $8::TEXT[], $9::BIGINT[])
+			AS t(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, paid_at)
 		ON CONFLICT (provider, account_id, transaction_id) DO NOTHING RETURNING payment_id`,
-		db.Millis(tx.Now()), providers, accounts, transactions, merchants, payments, amounts, currencies)
+		db.Millis(tx.Now()), providers, accounts, transactions, merchants, payments, amounts, currencies, paid)
 	return fresh, err
 }
 

@@ -50,7 +50,7 @@ func Columns() []dataclass.Table {
 			"last_query_at", "queries", "created_at", "paid_at", "closed_at", "counted",
 		}),
 		dataclass.Of("payment_transactions", dataclass.Trade, []string{
-			"provider", "account_id", "transaction_id", "merchant_id", "payment_id", "amount", "currency", "created_at",
+			"provider", "account_id", "transaction_id", "merchant_id", "payment_id", "amount", "currency", "created_at", "paid_at",
 		}),
 		dataclass.Of("refunds", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "payment_id", "refund_no", "amount", "currency", "status", "reason",

@@ -225,10 +225,10 @@ var ErrRefundTooMuch = errs.Field("amount", "refund_too_much", "more than what w
 // time.
 func TransactionTx(tx *db.Tx, p Payment, r Report) (owner id.ID, fresh bool, err error) {
 	inserted, err := tx.Exec(`INSERT INTO payment_transactions
-		(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (provider, account_id, transaction_id) DO NOTHING`,
+		(provider, account_id, transaction_id, merchant_id, payment_id, amount, currency, created_at, paid_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (provider, account_id, transaction_id) DO NOTHING`,
 		p.Provider, p.AccountID, r.TransactionID, p.MerchantID, p.ID, r.Amount.Minor, string(r.Amount.Currency),
-		db.Millis(tx.Now()))
+		db.Millis(tx.Now()), db.Millis(r.PaidAt))
 	if err != nil || inserted == 1 {
 		return p.ID, inserted == 1, err
 	}

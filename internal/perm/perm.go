@@ -26,6 +26,9 @@ const (
 	ContactReveal Permission = "contact.reveal"
 	SessionSelf   Permission = "session.self"
 	AuditRead     Permission = "audit.read"
+
+	ReconcileRead    Permission = "reconcile.read"
+	ReconcileResolve Permission = "reconcile.resolve"
 )
 
 // Priority is what is shed last.
