@@ -35,6 +35,10 @@ func (r rotated) RenewFor(_ context.Context, _ http.Header, err error) bool {
 	return r.tells && errs.CodeOf(err) == "signature_serial_unknown"
 }
 
+func (rotated) Acknowledge() (contentType string, body []byte) {
+	return "application/json", []byte(`{"code":"SUCCESS"}`)
+}
+
 // TestNewKeysAreAskedFor: the first callback under a new key is taken, and one
 // under a key that the platform does not tell of is refused after one reading.
 func TestNewKeysAreAskedFor(t *testing.T) {

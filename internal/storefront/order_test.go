@@ -118,7 +118,7 @@ func TestChannelsSuitTheDevice(t *testing.T) {
 		w := newWorld(t)
 		w.channels = nil
 		for _, method := range []string{"jsapi", "page", "wap", "native", "precreate", "h5"} {
-			w.channels = append(w.channels, payment.Account{ID: id.New(), Name: "by " + method, Method: method})
+			w.channels = append(w.channels, payment.Account{ID: id.New(), Name: "by " + method, Method: method, On: true})
 		}
 		r := httptest.NewRequest(http.MethodGet, here+"/pay?choose=1", nil)
 		r.Header.Set("User-Agent", userAgent)

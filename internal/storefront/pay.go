@@ -96,7 +96,7 @@ func choose(channels []payment.Account, asked string, payments []payment.Payment
 	at := func(accountID string) int {
 		return slices.IndexFunc(channels, func(c payment.Account) bool { return c.ID.String() == accountID })
 	}
-	chosen := 0
+	chosen := max(0, slices.IndexFunc(channels, func(c payment.Account) bool { return c.On }))
 	if asked != "" {
 		chosen = at(asked)
 	} else {
