@@ -43,10 +43,7 @@ const catalogPrefix = "panshi-demo-"
 // having changed anything, if somebody else has put something there.
 func Fill(ctx context.Context, s Services) (Summary, error) {
 	ctx = audit.WithOrigin(ctx, audit.Actor{Kind: "command", ID: "demo"}, "")
-	if err := refuseOthers(ctx, s.DB); err != nil {
-		return Summary{}, err
-	}
-	before, err := s.Merchants.All(ctx)
+	before, err := refuseOthers(ctx, s.DB)
 	if err != nil {
 		return Summary{}, err
 	}
@@ -62,12 +59,13 @@ func Fill(ctx context.Context, s Services) (Summary, error) {
 	return sum, nil
 }
 
-// refuseOthers looks for merchants that are not ours, and for products that
-// ours got from elsewhere before the demo came.
-func refuseOthers(ctx context.Context, d db.DB) error {
-	return d.View(ctx, func(tx *db.Tx) error {
-		all, err := merchant.AllTx(tx)
-		if err != nil {
+// refuseOthers gives the merchants that are there, as the database has them: what
+// a service remembers of another node's is a second old. It looks for merchants
+// that are not ours, and for products that ours got from elsewhere before the
+// demo came.
+func refuseOthers(ctx context.Context, d db.DB) (all []merchant.Merchant, err error) {
+	err = d.View(ctx, func(tx *db.Tx) (err error) {
+		if all, err = merchant.AllTx(tx); err != nil {
 			return err
 		}
 		for _, m := range all {
@@ -85,6 +83,7 @@ func refuseOthers(ctx context.Context, d db.DB) error {
 		}
 		return nil
 	})
+	return all, err
 }
 
 func isOurs(slug string) bool {
