@@ -166,7 +166,7 @@ func (w *world) crashCancel(dying *checkout.Service) func() {
 	}
 	cancel := func(svc *checkout.Service, codes ...string) {
 		_, err := svc.Cancel(w.t.Context(), w.merchant.ID, b.Order.No, b.AccessToken)
-		w.mayFail(err, append(codes, "order_state", "payment_busy")...)
+		w.mayFail(err, append(codes, "order_state", "payment_checking")...)
 	}
 	cancel(dying, "crashed")
 	return func() { cancel(w.svc) }
