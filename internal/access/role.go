@@ -32,17 +32,19 @@ func (r Role) Permissions() []perm.Permission {
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead,
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
+			perm.OrdersSettle, perm.AccountsRead, perm.AccountsWrite, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Operator:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead, perm.OrdersDeliver,
+			perm.OrdersSettle, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
 	case Engineer:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead}
 	case Auditor:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ApprovalsRead}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}
 	}

@@ -97,7 +97,7 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 	}
 	_, err = consoleapi.New(mux, Version(), consoleapi.Deps{
 		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Trail: audit.NewReader(s.db),
-		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,
+		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS, Approvals: s.approvals, Accounts: s.accounts, Settings: accountSettings,
 	})
 	return mux, err
 }

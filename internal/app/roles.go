@@ -54,7 +54,7 @@ func duties() []duty {
 		{role: RoleAccount, paths: []string{"/lookup"}}, // what a buyer finds again; buyers' accounts join it when they come
 		{role: RoleConsole, console: true},
 		{role: RoleWorker, jobs: true, sweeps: []string{"payments.query", "orders.expire", "refunds.push", "orders.complete"}},
-		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive"}},
+		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "approvals.expire"}},
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/i18n"
 	"panshi/internal/imports"
+	"panshi/internal/payment"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -30,6 +31,12 @@ type Deps struct {
 	Trail    *audit.Reader
 	Vault    *vault.Vault // opens contacts to mask them
 	Texts    *i18n.Catalogue
+	// Approvals decides what one person asks and another allows.
+	Approvals *access.Approvals
+	Accounts  *payment.Accounts
+	// Settings reads a platform's settings: the account that they are for, and
+	// its configuration as the account keeps it.
+	Settings func(provider string, raw []byte) (payment.Account, []byte, error)
 	// Secure says that staff reach the console by https: the cookie is sent by
 	// no other way then.
 	Secure bool
@@ -47,6 +54,7 @@ const (
 	tagProducts = "products"
 	tagOrders   = "orders"
 	tagHolds    = "holds"
+	tagMoney    = "money"
 )
 
 const about = `Run a Panshi shop: products, card keys, orders, the hold desk.
@@ -70,7 +78,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagMoney},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -89,6 +97,9 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	}
 	a.addOrders()
 	a.addHolds()
+	a.addApprovals()
+	a.addAccounts()
+	a.addMoney()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

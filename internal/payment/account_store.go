@@ -38,6 +38,15 @@ func accountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err erro
 	return found[0], sealed, err
 }
 
+// AccountTx reads a merchant's account, without its secrets.
+func AccountTx(tx *db.Tx, merchantID, accountID id.ID) (Account, error) {
+	acc, _, err := accountTx(tx, accountID)
+	if errors.Is(err, ErrNoAccount) || (err == nil && acc.MerchantID != merchantID) {
+		return Account{}, ErrAccountUnknown
+	}
+	return acc, err
+}
+
 // accountKeyTx finds the id and version that an account is to be stored under.
 func accountKeyTx(tx *db.Tx, a Account) (accountID id.ID, version int64, err error) {
 	err = tx.Get([]any{&accountID, &version}, `SELECT id, version FROM payment_accounts
@@ -70,4 +79,15 @@ func bit(b bool) int {
 		return 1
 	}
 	return 0
+}
+
+// switchTx stores whether an account takes new payments.
+func switchTx(tx *db.Tx, a Account) error {
+	status := "off"
+	if a.On {
+		status = "on"
+	}
+	_, err := tx.Exec(`UPDATE payment_accounts SET status = $1, version = version + 1, updated_at = $2
+		WHERE id = $3 AND merchant_id = $4`, status, db.Millis(tx.Now()), a.ID, a.MerchantID)
+	return err
 }

@@ -24,6 +24,17 @@ const (
 	ContactReveal Permission = "contact.reveal"
 	SessionSelf   Permission = "session.self"
 	AuditRead     Permission = "audit.read"
+
+	// OrdersSettle asks platforms about lost payments and confirms transfers.
+	OrdersSettle Permission = "orders.settle"
+	// AccountsRead and AccountsWrite are of payment accounts, never their secrets.
+	AccountsRead  Permission = "accounts.read"
+	AccountsWrite Permission = "accounts.write"
+	// LimitsWrite asks for another limit above which refunds need an approval.
+	LimitsWrite Permission = "limits.write"
+	// ApprovalsRead sees requests; ApprovalsDecide allows what others asked.
+	ApprovalsRead   Permission = "approvals.read"
+	ApprovalsDecide Permission = "approvals.decide"
 )
 
 // Priority is what is shed last.

@@ -50,8 +50,9 @@ type orderRefund struct {
 }
 
 type instruction struct {
-	Kind    string `json:"kind" enum:"qr,redirect,jsapi" example:"qr" doc:"qr: show code_url as a QR code. redirect and jsapi are to come."`
+	Kind    string `json:"kind" enum:"qr,redirect,jsapi,text" example:"qr" doc:"qr: show code_url as a QR code. text: show text, which says where to transfer the money. redirect and jsapi are to come."`
 	CodeURL string `json:"code_url,omitempty" example:"weixin://wxpay/bizpayurl?pr=abcdefg" doc:"For qr: the text of the QR code."`
+	Text    string `json:"text,omitempty" example:"Bank of Examples, account 6222 0000" doc:"For text: what the buyer reads, with the number that the transfer must name."`
 }
 
 // viewOf shows an order to its buyer: every field here is meant for them, and
@@ -90,6 +91,9 @@ func paymentOf(p payment.Payment) orderPayment {
 	}
 	if p.Status == payment.Open && p.CodeURL != "" {
 		out.Instruction = &instruction{Kind: "qr", CodeURL: p.CodeURL}
+		if p.Provider == payment.Offline {
+			out.Instruction = &instruction{Kind: payment.KindText, Text: p.CodeURL}
+		}
 	}
 	return out
 }

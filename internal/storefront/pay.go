@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"panshi/internal/checkout"
@@ -27,6 +29,7 @@ type payData struct {
 	ExpiresAt   time.Time
 	ExpiresIn   int // seconds
 	QR          qrCode
+	Transfer    string // instead of a code: where to transfer the money
 	Channel     string // its name
 	ChannelID   string
 	Several     bool // there are other channels
@@ -113,19 +116,31 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, several, ch
 	if p.CodeURL == "" {
 		return s.payBusy(v, h, payment.ErrProviderBusy, false)
 	}
-	code, err := qrOf(p.CodeURL)
+	if p.Provider == payment.Offline && !slices.ContainsFunc(h.Payments, func(known payment.Payment) bool { return known.ID == p.ID }) {
+		return v.see(h.path() + "/pay?channel=" + channel.ID.String()) // the order waits for longer from now on
+	}
+	code, transfer, err := wayToPay(p)
 	if err != nil {
 		return err
 	}
 	d := payData{
 		OrderNo: h.no, Total: p.Amount, ExpiresAt: h.Order.ExpiresAt,
-		ExpiresIn: max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second)), QR: code,
+		ExpiresIn: max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second)), QR: code, Transfer: transfer,
 		Channel: pick(v.lang, channel.Name, channel.NameEN), ChannelID: channel.ID.String(), Several: several,
 		SandboxLink: s.sandboxLink(v, h, p.CodeURL), Checked: checked,
 	}
 	return s.show(v, http.StatusOK, "pay", screen{
 		Title: s.text(v, "shop.pay.title"), Private: true, Refresh: refreshSeconds, Scripts: []string{"pay.js"}, Data: d,
 	})
+}
+
+// wayToPay is what the buyer sees: a code for the phone, or words.
+func wayToPay(p payment.Payment) (code qrCode, transfer string, err error) {
+	if p.Provider == payment.Offline {
+		return qrCode{}, p.CodeURL, nil
+	}
+	code, err = qrOf(p.CodeURL)
+	return code, "", err
 }
 
 // startPayment starts the payment of this page or finds it again: the key is
@@ -147,7 +162,7 @@ func (s *Shop) startPayment(v *visit, h held, channel payment.Account) (payment.
 
 // sandboxLink leads to the simulator's page that pays as a phone would.
 func (s *Shop) sandboxLink(v *visit, h held, codeURL string) string {
-	if s.SandboxURL == "" {
+	if s.SandboxURL == "" || !strings.HasPrefix(codeURL, "weixin://") {
 		return ""
 	}
 	q := url.Values{"code_url": {codeURL}, "return_url": {s.origin(v) + h.path() + "/pay"}, "lang": {string(v.lang)}}
