@@ -82,6 +82,17 @@ func TestPayWithSeveralChannels(t *testing.T) {
 	require.Equal(t, here+"/pay", w.post(here+"/pay", url.Values{"channel": {"none"}}).Header().Get("Location"))
 }
 
+func TestPayByTransfer(t *testing.T) {
+	w := newWorld(t)
+	p := payment.Payment{ID: id.New(), Provider: payment.Offline, Status: payment.Open, CodeURL: "Bank 6222\n\nP1"}
+	w.start = func(checkout.PayRequest) (payment.Payment, error) { return p, nil }
+	require.Equal(t, here+"/pay?channel="+w.channels[0].ID.String(), w.get(here+"/pay").Header().Get("Location"), "the order is read again")
+	w.view.Payments = []payment.Payment{p}
+	page := w.get(here + "/pay").Body.String()
+	require.Contains(t, page, "Bank 6222")
+	require.NotContains(t, page, "<svg viewBox")
+}
+
 func TestPayBusy(t *testing.T) {
 	for name, prepare := range map[string]func(w *world){
 		"platform": func(w *world) {
