@@ -62,10 +62,7 @@ func (a *api) listHolds(ctx context.Context, p access.Principal, in *listHoldsIn
 		return nil, err
 	}
 	out := &holdsOut{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.NextCursor = list[in.Limit-1].ID.String()
-	}
+	list, out.Body.NextCursor = pageOf(list, in.Limit, func(h payment.Hold) id.ID { return h.ID })
 	out.Body.Items = make([]holdView, len(list))
 	for i, h := range list {
 		out.Body.Items[i] = viewOfHold(h)

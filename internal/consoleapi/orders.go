@@ -96,10 +96,7 @@ func (a *api) listOrders(ctx context.Context, p access.Principal, in *listOrders
 		return nil, err
 	}
 	out := &ordersOut{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.NextCursor = list[in.Limit-1].ID.String()
-	}
+	list, out.Body.NextCursor = pageOf(list, in.Limit, func(o order.Order) id.ID { return o.ID })
 	out.Body.Items = make([]OrderSummary, len(list))
 	for i, o := range list {
 		if out.Body.Items[i], err = a.summaryOf(o); err != nil {
@@ -119,6 +116,15 @@ func cursorID(cursor string) (id.ID, error) {
 		return id.ID{}, errs.Field("cursor", "invalid_cursor", "this cursor is not from a list of ours")
 	}
 	return last, nil
+}
+
+// pageOf cuts a list that was asked for with one item more than the limit, and
+// gives the cursor that leads on; "" if nothing follows.
+func pageOf[T any](list []T, limit int, idOf func(T) id.ID) (page []T, next string) {
+	if len(list) <= limit {
+		return list, ""
+	}
+	return list[:limit], idOf(list[limit-1]).String()
 }
 
 func (a *api) getOrder(ctx context.Context, p access.Principal, in *OrderPath) (*orderOut, error) {

@@ -118,10 +118,7 @@ func (a *api) listDays(ctx context.Context, p access.Principal, in *listDaysIn) 
 		return nil, err
 	}
 	out := &daysOut{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.NextCursor = list[in.Limit-1].ID.String()
-	}
+	list, out.Body.NextCursor = pageOf(list, in.Limit, func(d reconcile.Day) id.ID { return d.ID })
 	out.Body.Items = make([]dayView, len(list))
 	for i, d := range list {
 		out.Body.Items[i] = viewOfDay(d)
@@ -161,10 +158,7 @@ func (a *api) listCases(ctx context.Context, p access.Principal, in *dayCasesIn)
 		return nil, err
 	}
 	out := &casesOut{}
-	if len(list) > in.Limit {
-		list = list[:in.Limit]
-		out.Body.NextCursor = list[in.Limit-1].ID.String()
-	}
+	list, out.Body.NextCursor = pageOf(list, in.Limit, func(c reconcile.Case) id.ID { return c.ID })
 	out.Body.Items = make([]caseView, len(list))
 	for i, c := range list {
 		out.Body.Items[i] = viewOfCase(c)
