@@ -26,6 +26,17 @@ func Invariants() []invariant.Invariant {
 			Name: "access.used_link_holds_no_secret", About: "a set-up link that was used holds no second-factor secret",
 			Query: `SELECT staff_id, 'used' FROM staff_setup_links WHERE used_at IS NOT NULL AND handle_hash IS NOT NULL`,
 		},
+		{
+			Name: "access.approval_of_same_merchant", About: "maker and checker of a request are staff of its merchant",
+			Query: `SELECT a.id, a.kind FROM approvals a LEFT JOIN staff m ON m.id = a.requested_by AND m.merchant_id = a.merchant_id
+				LEFT JOIN staff c ON c.id = a.decided_by AND c.merchant_id = a.merchant_id
+				WHERE m.id IS NULL OR (a.decided_by IS NOT NULL AND c.id IS NULL)`,
+		},
+		{
+			Name: "access.approval_leaves_a_record", About: "every approval that had its effect stands in the trail",
+			Query: `SELECT a.id, a.kind FROM approvals a WHERE a.status = 'approved' AND NOT EXISTS
+				(SELECT 1 FROM all_audit_records r WHERE r.subject_id = a.id AND r.action = 'approval.approved')`,
+		},
 	}
 }
 
@@ -51,6 +62,10 @@ func Columns() []dataclass.Table {
 		dataclass.Of("staff_setup_links", dataclass.Trade, []string{
 			"staff_id", "merchant_id", "reissued", "created_at", "expires_at", "used_at",
 		}, secret("token_hash", "totp_sealed", "handle_hash")),
+		dataclass.Of("approvals", dataclass.Trade, []string{
+			"id", "merchant_id", "kind", "subject_kind", "subject_id", "amount", "currency", "reason", "detail", "digest", "status",
+			"requested_by", "requested_at", "expires_at", "alone_from", "alerted_at", "decided_by", "decided_at", "note",
+		}, secret("effect_sealed")),
 		dataclass.Of("staff_unknown_logins", dataclass.Trade, []string{"bucket", "merchant_id", "failures", "retry_at"}),
 	}
 }

@@ -34,18 +34,22 @@ func (r Role) Permissions() []perm.Permission {
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
 			perm.PaymentsRead, perm.PaymentsWrite,
 			perm.ReconcileRead, perm.ReconcileResolve,
+			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Operator:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead, perm.OrdersDeliver,
 			perm.PaymentsRead,
+			perm.OrdersSettle, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
 	case Engineer:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
 	case Auditor:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead}
+		return []perm.Permission{
+			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,
+		}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}
 	}

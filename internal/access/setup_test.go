@@ -216,12 +216,19 @@ func TestInvariantsSeeViolations(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	o := k.owner(k.one, "chen")
+	a := k.request(o.principal(), "x")
+	wu := k.person("wu-two", Owner)
+	require.NoError(t, k.db.Update(t.Context(), func(tx *db.Tx) error {
+		return k.approvals(told).approveTx(tx, wu.principal(), a.ID, a.Digest, "")
+	}))
 	s := o.signIn()
 	plants := map[string]string{
 		"access.session_of_same_merchant":       `UPDATE staff_sessions SET merchant_id = (SELECT id FROM merchants WHERE slug = 'two')`,
 		"access.session_of_active_staff":        `UPDATE staff SET status = 'disabled'`,
 		"access.recovery_code_of_same_merchant": `UPDATE staff_recovery_codes SET merchant_id = (SELECT id FROM merchants WHERE slug = 'two')`,
 		"access.used_link_holds_no_secret":      `UPDATE staff_setup_links SET handle_hash = token_hash, totp_sealed = token_hash`,
+		"access.approval_of_same_merchant":      `UPDATE approvals SET merchant_id = (SELECT id FROM merchants WHERE slug = 'two')`,
+		"access.approval_leaves_a_record":       `DELETE FROM audit_records WHERE action = 'approval.approved'`,
 	}
 	require.Len(t, plants, len(Invariants()))
 	for _, inv := range Invariants() {

@@ -1,11 +1,11 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
-	"strings"
 
 	"panshi/internal/adminsock"
 	"panshi/internal/alipay"
@@ -52,6 +52,12 @@ func readAccount(provider string, raw []byte) (settings, error) {
 			cfg.BaseURL = alipay.ProductionURL
 		}
 		return checked(cfg, cfg.SellerID, cfg.AppID)
+	case payment.Offline:
+		var cfg payment.OfflineConfig
+		if err := json.Unmarshal(raw, &cfg); err != nil {
+			return settings{}, unreadable(err, provider)
+		}
+		return checked(cfg, cmp.Or(cfg.Ref, payment.Offline), "")
 	}
 	return settings{}, errs.Field("provider", "provider_unknown", "no code speaks to this payment platform")
 }
@@ -80,9 +86,9 @@ func (s *Shop) PutAccount(ctx context.Context, r adminsock.AccountRequest, raw [
 	if err != nil {
 		return adminsock.Account{}, err
 	}
-	way, ok := channelOf(r.Provider, r.Method)
-	if !ok {
-		return adminsock.Account{}, errs.Field("method", "method_unknown", "is one of "+strings.Join(methodsOf(r.Provider), ", "))
+	way, err := wayOf(r.Provider, r.Method)
+	if err != nil {
+		return adminsock.Account{}, err
 	}
 	ctx = asCommand(ctx, "account-put")
 	var told adminsock.Account

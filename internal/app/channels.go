@@ -1,5 +1,7 @@
 package app
 
+import "panshi/internal/payment"
+
 // The platforms that accounts can be stored for.
 const (
 	providerWechatPay = "wechatpay"
@@ -20,6 +22,7 @@ func channels() []channel {
 		{providerAlipay, "page", "支付宝（电脑网页）", "Alipay (web page)"},
 		{providerWechatPay, "h5", "微信支付（手机浏览器）", "WeChat Pay (phone browser)"},
 		{providerWechatPay, "jsapi", "微信支付（微信内）", "WeChat Pay (inside WeChat)"},
+		{payment.Offline, payment.MethodTransfer, "银行转账", "Bank transfer"},
 	}
 }
 

@@ -36,6 +36,7 @@ func newOutbound() *http.Client {
 // providers are the platforms that this build speaks to.
 func providers(client *http.Client) map[string]payment.Factory {
 	return map[string]payment.Factory{
+		payment.Offline: payment.NewOffline,
 		"wechatpay": func(config []byte) (payment.Provider, error) {
 			var cfg wechatpay.Config
 			if err := json.Unmarshal(config, &cfg); err != nil {

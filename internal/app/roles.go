@@ -56,7 +56,7 @@ func duties() []duty {
 		{role: RoleWorker, jobs: true, sweeps: []string{
 			"payments.query", "payments.keys", "orders.expire", "refunds.push", "orders.complete", "reconcile.days",
 		}},
-		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive"}},
+		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "approvals.expire"}},
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -101,8 +102,10 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 
 // newRunner makes what does the jobs and sweeps of this process's roles.
 func (s *Shop) newRunner() (*jobs.Runner, error) {
-	handlers, sweeps, err := s.cfg.work(s.checkout.Handlers(),
-		slices.Concat(s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps(), s.reconcile.Sweeps()))
+	all := s.checkout.Handlers()
+	maps.Copy(all, s.approvals.Handlers())
+	handlers, sweeps, err := s.cfg.work(all, slices.Concat(
+		s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps(), s.reconcile.Sweeps(), s.approvals.Sweeps()))
 	if err != nil {
 		return nil, err
 	}

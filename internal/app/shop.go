@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -52,6 +53,7 @@ type Shop struct {
 	reconcile *reconcile.Service
 	imports   *imports.Service
 	access    *access.Service
+	approvals *access.Approvals
 	sandbox   *sandboxLink
 	serving   atomic.Bool
 	since     atomic.Pointer[time.Time] // when it began to serve
@@ -99,6 +101,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.reconcile = reconcile.New(s.db, s.accounts, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
+	s.approvals = access.NewApprovals(s.access, s.effects(), access.LogAlert(s.log))
 	return nil
 }
 
@@ -120,6 +123,13 @@ func (s *Shop) shopConfig() checkout.Config {
 		cfg.UnpaidLimit = 0
 	}
 	return cfg
+}
+
+// effects are what approvals of all kinds do.
+func (s *Shop) effects() map[string]access.Effect {
+	all := s.checkout.Effects()
+	maps.Copy(all, s.accounts.Effects())
+	return all
 }
 
 // Close closes the database and gives the data directory back.

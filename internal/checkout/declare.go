@@ -149,6 +149,13 @@ func moneyInvariants() []invariant.Invariant {
 				GROUP BY l.merchant_id, l.currency HAVING -SUM(l.owed) <> SUM(l.due)`,
 		},
 		{
+			Name: "checkout.paid_by_word_or_approval", About: "only an approved transfer is paid without a platform's word, and only offline",
+			Query: `SELECT p.payment_no, p.provider || ' settled by ' || p.settled_by FROM payments p
+				WHERE (p.settled_by = 'approval' OR (p.provider = 'offline' AND p.received > 0))
+				AND (p.provider <> 'offline' OR NOT EXISTS (SELECT 1 FROM approvals a
+				WHERE a.subject_id = p.id AND a.kind = 'offline_payment' AND a.status = 'approved'))`,
+		},
+		{
 			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
 			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
 				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
@@ -160,7 +167,10 @@ func moneyInvariants() []invariant.Invariant {
 
 // Columns declares the data classes of this package's tables.
 func Columns() []dataclass.Table {
-	return []dataclass.Table{dataclass.Of("idempotency_keys", dataclass.Trade, []string{
-		"merchant_id", "scope", "key", "body_digest", "subject_id", "expires_at",
-	})}
+	return []dataclass.Table{
+		dataclass.Of("idempotency_keys", dataclass.Trade, []string{
+			"merchant_id", "scope", "key", "body_digest", "subject_id", "expires_at",
+		}),
+		dataclass.Of("merchant_limits", dataclass.Trade, []string{"merchant_id", "refund_limit", "updated_at"}),
+	}
 }

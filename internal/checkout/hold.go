@@ -24,31 +24,40 @@ const (
 var errHoldAction = errs.Field("action", "hold_action", "this case cannot be closed this way")
 
 // ResolveHold closes a case: the money is given back, taken as good, or the
-// case dismissed with a note.
+// case dismissed with a note. To give back more than the merchant's limit needs
+// an approval first (approval_required; RequestHoldRefund asks for it).
 func (s *Service) ResolveHold(ctx context.Context, merchantID, holdID id.ID, action, note string) error {
 	if err := checkText("note", note, 0, 1000); err != nil {
 		return err
 	}
 	by := originOf(ctx)
 	return s.db.Update(ctx, func(tx *db.Tx) error {
-		h, err := payment.OpenHoldTx(tx, merchantID, holdID)
-		if err != nil {
+		h, err := s.resolveHoldTx(tx, merchantID, holdID, action, note, by)
+		if err != nil || action != HoldRefund {
 			return err
 		}
-		if err := order.LockTx(tx, h.OrderID); err != nil {
-			return err
-		}
-		if err := payment.ResolveTx(tx, h, action+": "+note); err != nil {
-			return err
-		}
-		if err := audit.RecordTx(tx, by.sign(audit.Record{
-			MerchantID: merchantID, Action: "hold." + action, SubjectKind: "order", SubjectID: h.OrderID,
-			Detail: map[string]string{"reason": h.Reason, "note": note},
-		})); err != nil {
-			return err
-		}
-		return s.resolveTx(tx, h, action, by)
+		return underLimitTx(tx, merchantID, h.Amount)
 	})
+}
+
+func (s *Service) resolveHoldTx(tx *db.Tx, merchantID, holdID id.ID, action, note string, by origin) (payment.Hold, error) {
+	h, err := payment.OpenHoldTx(tx, merchantID, holdID)
+	if err != nil {
+		return h, err
+	}
+	if err := order.LockTx(tx, h.OrderID); err != nil {
+		return h, err
+	}
+	if err := payment.ResolveTx(tx, h, action+": "+note); err != nil {
+		return h, err
+	}
+	if err := audit.RecordTx(tx, by.sign(audit.Record{
+		MerchantID: merchantID, Action: "hold." + action, SubjectKind: "order", SubjectID: h.OrderID,
+		Detail: map[string]string{"reason": h.Reason, "note": note},
+	})); err != nil {
+		return h, err
+	}
+	return h, s.resolveTx(tx, h, action, by)
 }
 
 func (s *Service) resolveTx(tx *db.Tx, h payment.Hold, action string, by origin) error {

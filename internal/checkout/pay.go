@@ -148,6 +148,11 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 		if err = payment.OpenedTx(tx, p, instruction); err != nil {
 			return err
 		}
+		if patient, ok := provider.(payment.Patient); ok {
+			if err = order.ExtendTx(tx, o, tx.Now().Add(patient.Patience())); err != nil {
+				return err
+			}
+		}
 		opened, err = payment.ByIDTx(tx, p.MerchantID, p.ID)
 		return err
 	})
@@ -186,6 +191,9 @@ func (Config) description(o order.Order) string { return "Panshi " + o.No }
 // is not paid; the zero time: never.
 func nextQuestion(p payment.Payment, now time.Time) time.Time {
 	if p.Status != payment.Closed {
+		if p.Provider == payment.Offline {
+			return now.Add(time.Hour) // nobody is asked; only its order may have ended
+		}
 		if p.Queries == 0 {
 			return now.Add(secondQuestion)
 		}

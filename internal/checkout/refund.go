@@ -70,7 +70,8 @@ var errOnHold = errs.New(errs.Conflict, "order_on_hold", "this order has an open
 
 // RefundOrder gives back all that an order's payments still hold, except what
 // lies on the hold desk, and moves the order to refunding. Work that still
-// waits for staff is withdrawn.
+// waits for staff is withdrawn. More than the merchant's limit needs an
+// approval first (approval_required; RequestRefund asks for it).
 func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, reason string) (View, error) {
 	if err := checkText("reason", reason, 1, 200); err != nil {
 		return View{}, err
@@ -82,57 +83,82 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if err != nil {
 			return err
 		}
-		o, err = lockOrderTx(tx, o)
+		if o, err = lockOrderTx(tx, o); err != nil {
+			return err
+		}
+		given, err := s.refundOrderTx(tx, o, reason, by)
 		if err != nil {
 			return err
 		}
-		if o.Status == order.Held {
-			return errOnHold
-		}
-		if err := recordStaffTx(ctx, tx, o, "order.refund_ordered", map[string]string{"reason": reason}); err != nil {
+		if err := underLimitTx(tx, merchantID, given); err != nil {
 			return err
 		}
-		if o, err = order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
-			return err
-		}
-		if err := s.withdrawTx(tx, o); err != nil {
-			return err
-		}
-		if err := s.refundAllTx(tx, o, reason, by); err != nil {
-			return err
-		}
-		v, err = viewTx(tx, o)
+		v, err = s.viewAgainTx(tx, o)
 		return err
 	})
 	return v, err
 }
 
-func (s *Service) refundAllTx(tx *db.Tx, o order.Order, reason string, by origin) error {
+func (s *Service) viewAgainTx(tx *db.Tx, o order.Order) (View, error) {
+	o, err := order.ByIDTx(tx, o.MerchantID, o.ID)
+	if err != nil {
+		return View{}, err
+	}
+	return viewTx(tx, o)
+}
+
+// refundOrderTx gives back all of a locked order and tells how much that is.
+func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, reason string, by origin) (given money.Amount, err error) {
+	if o.Status == order.Held {
+		return given, errOnHold
+	}
+	if err := audit.RecordTx(tx, by.sign(audit.Record{
+		MerchantID: o.MerchantID, Action: "order.refund_ordered", SubjectKind: "order", SubjectID: o.ID,
+		Detail: map[string]string{"reason": reason},
+	})); err != nil {
+		return given, err
+	}
+	if o, err = order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
+		return given, err
+	}
+	if err := s.withdrawTx(tx, o); err != nil {
+		return given, err
+	}
+	back, err := refundableTx(tx, o)
+	if err != nil {
+		return given, err
+	}
+	given = money.Of(0, o.Total.Currency)
+	for _, g := range back {
+		g.reason, g.by = reason, by
+		if err := s.refundTx(tx, g); err != nil {
+			return given, err
+		}
+		given.Minor += g.amount.Minor
+	}
+	return given, nil
+}
+
+// refundableTx lists what an order's payments still hold; that there is
+// nothing is nothing_to_refund.
+func refundableTx(tx *db.Tx, o order.Order) (back []giveBack, err error) {
 	payments, err := payment.OfOrderTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	aside, err := payment.SetAsideTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	found := false
 	for _, p := range payments {
-		left := p.Received - p.Refunded - aside[p.ID]
-		if left <= 0 {
-			continue
-		}
-		found = true
-		if err := s.refundTx(tx, giveBack{
-			payment: p, amount: money.Of(left, p.Amount.Currency), source: ledger.Sales, reason: reason, by: by,
-		}); err != nil {
-			return err
+		if left := p.Received - p.Refunded - aside[p.ID]; left > 0 {
+			back = append(back, giveBack{payment: p, amount: money.Of(left, p.Amount.Currency), source: ledger.Sales})
 		}
 	}
-	if !found {
-		return errs.New(errs.Conflict, "nothing_to_refund", "nothing of this order is left to give back")
+	if len(back) == 0 {
+		return nil, errs.New(errs.Conflict, "nothing_to_refund", "nothing of this order is left to give back")
 	}
-	return nil
+	return back, nil
 }
 
 // refundDoneTx books a refund whose money has gone back. One that the platform

@@ -29,7 +29,6 @@ type Imports interface {
 // routing.Router does it.
 type Accounts interface {
 	All(ctx context.Context, merchantID id.ID) ([]payment.Account, error)
-	SetRules(ctx context.Context, merchantID, accountID id.ID, c payment.RuleChange) (payment.Account, error)
 	// Health is of this process.
 	Health(accountID id.ID) routing.Health
 }
@@ -45,6 +44,13 @@ type Deps struct {
 	Trail     *audit.Reader
 	Vault     *vault.Vault // opens contacts to mask them
 	Texts     *i18n.Catalogue
+	// Approvals decides what one person asks and another allows.
+	Approvals *access.Approvals
+	// Changes asks that accounts be changed.
+	Changes *payment.Accounts
+	// Settings reads a platform's settings: the account that they are for, and
+	// its configuration as the account keeps it.
+	Settings func(provider, method string, raw []byte) (payment.Account, []byte, error)
 	// Secure says that staff reach the console by https: the cookie is sent by
 	// no other way then.
 	Secure bool
@@ -64,6 +70,7 @@ const (
 	tagHolds     = "holds"
 	tagAccounts  = "payment accounts"
 	tagReconcile = "reconcile"
+	tagMoney     = "money"
 )
 
 const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills.
@@ -87,7 +94,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -108,6 +115,8 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addHolds()
 	a.addAccounts()
 	a.addReconcile()
+	a.addApprovals()
+	a.addMoney()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

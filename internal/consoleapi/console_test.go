@@ -265,19 +265,28 @@ func TestUploads(t *testing.T) {
 }
 
 // TestPaymentAccounts: they are listed without secrets and with their health;
-// rules change what is named alone, are checked, and leave a record.
+// approved rules change what is named alone and are checked before anybody is
+// asked; stopping an account needs nobody.
 func TestPaymentAccounts(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	o := k.owner(k.one, "chen")
-	list := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)
-	require.NotContains(t, fmt.Sprint(list), "config")
-	acc := list["items"].([]any)[0].(map[string]any)
+	account := func() object {
+		list := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)
+		require.NotContains(t, fmt.Sprint(list), "config")
+		return list["items"].([]any)[0].(map[string]any)
+	}
+	acc := account()
 	require.Equal(t, map[string]any{"score": 100.0, "errors": 0.0, "latency_ms": 0.0, "breaker": "closed"}, acc["health"])
-	rules := "/console/api/v1/payment_accounts/" + acc["id"].(string) + "/rules"
-	now := o.want(200, "POST", rules, object{"on": false, "max_amount": 5000})
-	require.Equal(t, []any{false, 5000.0, 0.0}, []any{now["on"], now["max_amount"], now["min_amount"]})
-	now = o.want(200, "POST", rules, object{"hours": "sat 10:00-12:00"})
-	require.Equal(t, []any{false, 5000.0, "sat 10:00-12:00"}, []any{now["on"], now["max_amount"], now["hours"]})
-	o.want(422, "POST", rules, object{"hours": "always"})
+	path := "/console/api/v1/payment_accounts/" + acc["id"].(string)
+	require.Equal(t, false, o.want(200, "POST", path+"/stop", nil)["on"])
+	asked := o.want(201, "POST", path+"/rules", object{"on": true, "max_amount": 5000, "reason": "new contract"})
+	require.Equal(t, false, account()["on"])
+	o.alone(asked)
+	acc = account()
+	require.Equal(t, []any{true, 5000.0, 0.0}, []any{acc["on"], acc["max_amount"], acc["min_amount"]})
+	o.alone(o.want(201, "POST", path+"/rules", object{"hours": "sat 10:00-12:00", "reason": "weekend"}))
+	acc = account()
+	require.Equal(t, []any{true, 5000.0, "sat 10:00-12:00"}, []any{acc["on"], acc["max_amount"], acc["hours"]})
+	o.want(422, "POST", path+"/rules", object{"hours": "always", "reason": "x"})
 }

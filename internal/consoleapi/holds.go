@@ -48,7 +48,7 @@ func (a *api) addHolds() {
 	register(a, web.Operation{
 		Method: http.MethodPost, Path: "/console/api/v1/holds/{id}/resolve", ID: "resolve_hold", Tag: tagHolds, Summary: "Close a case",
 		Permission: perm.HoldsResolve, Priority: perm.Critical, Limit: web.LimitStaff, Status: http.StatusNoContent,
-		Errors: map[errs.Kind][]string{errs.NotFound: {"hold_unknown"}, errs.Invalid: {"hold_action"}, errs.Conflict: {"order_state"}},
+		Errors: map[errs.Kind][]string{errs.NotFound: {"hold_unknown"}, errs.Invalid: {"hold_action"}, errs.Conflict: {"order_state", "approval_required"}},
 	}, a.resolveHold)
 }
 

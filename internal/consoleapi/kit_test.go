@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -49,17 +51,19 @@ func (openGate) Enter(perm.Priority) (func(), bool)                 { return fun
 // kit is a whole shop behind the console's listener: real database, real
 // vault, a payment platform that says yes, and a clock that the test moves.
 type kit struct {
-	t        testing.TB
-	db       db.DB
-	clock    *clock.Manual
-	mux      *web.Mux
-	handler  http.Handler
-	log      *logBuffer
-	access   *access.Service
-	checkout *checkout.Service
-	accounts *payment.Accounts
-	deps     Deps
-	one, two id.ID
+	t         testing.TB
+	db        db.DB
+	clock     *clock.Manual
+	mux       *web.Mux
+	handler   http.Handler
+	log       *logBuffer
+	access    *access.Service
+	checkout  *checkout.Service
+	accounts  *payment.Accounts
+	approvals *access.Approvals
+	word      payment.Report // what fakepay says of a payment; nothing: it knows none
+	deps      Deps
+	one, two  id.ID
 }
 
 // logBuffer is written by handlers and read by tests.
@@ -91,11 +95,16 @@ func newKit(t testing.TB) *kit {
 	texts, err := i18n.Load()
 	require.NoError(t, err)
 	k.accounts = payment.NewAccounts(k.db, v, map[string]payment.Factory{
-		"fakepay": func([]byte) (payment.Provider, error) { return fakePay{}, nil },
+		"fakepay":       func([]byte) (payment.Provider, error) { return fakePay{k}, nil },
+		payment.Offline: payment.NewOffline,
 	})
 	k.access = access.NewService(k.db, v, k.clock)
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
+	effects := k.checkout.Effects()
+	maps.Copy(effects, k.accounts.Effects())
+	k.approvals = access.NewApprovals(k.access, effects, access.LogAlert(logger))
 	k.deps = Deps{
+		Approvals: k.approvals, Changes: k.accounts, Settings: offlineSettings,
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
 		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger),
 		Reconcile: reconcile.New(k.db, k.accounts, reconcile.Door{}, k.clock, logger),
@@ -129,15 +138,24 @@ func (k *kit) merchant(slug string) id.ID {
 func (k *kit) ctx() context.Context { return k.t.Context() }
 
 // fakePay is a platform that takes every payment and refund.
-type fakePay struct{}
+type fakePay struct{ k *kit }
 
 func (fakePay) Create(_ context.Context, r payment.Request) (payment.Instruction, error) {
 	return payment.Instruction{Kind: "qr", CodeURL: "weixin://" + r.PaymentNo}, nil
 }
 
-func (fakePay) Query(context.Context, string) (payment.Report, error) {
-	return payment.Report{}, payment.ErrNotFound
+func (f fakePay) Query(_ context.Context, no string) (payment.Report, error) {
+	if f.k.word.PaymentNo != no {
+		return payment.Report{}, payment.ErrNotFound
+	}
+	return f.k.word, nil
 }
+
+// offlineSettings reads the settings of offline accounts alone.
+func offlineSettings(provider, _ string, raw []byte) (payment.Account, []byte, error) {
+	return payment.Account{Provider: provider, Method: payment.MethodTransfer, ExternalRef: "offline"}, raw, nil
+}
+
 func (fakePay) Close(context.Context, string) error { return nil }
 func (fakePay) Refund(_ context.Context, r payment.RefundRequest) (payment.RefundReport, error) {
 	return payment.RefundReport{State: payment.RefundProcessing, RefundNo: r.RefundNo}, nil
@@ -241,6 +259,11 @@ func (o *owner) code() string {
 func (o *owner) signIn() {
 	o.k.t.Helper()
 	o.k.clock.Advance(time.Hour) // the next code, and past every delay
+	o.signInNow()
+}
+
+func (o *owner) signInNow() {
+	o.k.t.Helper()
 	in := o.k.want(200, ask{method: "POST", path: sessionPath, body: jsonOf(object{
 		"login": o.login, "password": goodPassword, "code": o.code(), "mode": "bearer",
 	})})
@@ -272,8 +295,9 @@ func (o *owner) product(slug, kind string) {
 	})
 }
 
-// buy places an order of one item and pays it with amount.
-func (k *kit) buy(merchantID id.ID, slug string, amount int64) order.Order {
+// place places an order of one item and starts a payment of it, through the
+// channel of a provider.
+func (k *kit) place(merchantID id.ID, slug, provider string) (order.Order, payment.Payment, payment.Account) {
 	k.t.Helper()
 	p, err := k.deps.Catalog.BySlug(k.ctx(), merchantID, slug)
 	require.NoError(k.t, err)
@@ -284,18 +308,32 @@ func (k *kit) buy(merchantID id.ID, slug string, amount int64) order.Order {
 		Lines: []checkout.PlaceLine{{SKUID: p.SKUs[0].ID, Quantity: 1}},
 	})
 	require.NoError(k.t, err)
+	accounts, err := k.accounts.Channels(k.ctx(), merchantID)
+	require.NoError(k.t, err)
+	i := slices.IndexFunc(accounts, func(a payment.Account) bool { return a.Provider == provider })
+	require.GreaterOrEqual(k.t, i, 0)
 	pay, err := k.checkout.StartPayment(k.ctx(), checkout.PayRequest{
-		MerchantID: merchantID, OrderNo: placed.Order.No, Key: "pay", BodyDigest: []byte("x"), Token: placed.AccessToken,
+		MerchantID: merchantID, OrderNo: placed.Order.No, Key: "pay", BodyDigest: []byte("x"), Token: placed.AccessToken, Channel: accounts[i].ID,
 	})
 	require.NoError(k.t, err)
-	account, err := k.accounts.Channels(k.ctx(), merchantID)
-	require.NoError(k.t, err)
-	_, err = k.checkout.Settle(k.ctx(), account[0], payment.Report{
+	return placed.Order, pay, accounts[i]
+}
+
+// paid is a platform's word that amount was paid.
+func (k *kit) paid(pay payment.Payment, account payment.Account, amount int64) payment.Report {
+	return payment.Report{
 		State: payment.StatePaid, PaymentNo: pay.No, TransactionID: "T" + pay.No, Amount: money.Of(amount, money.CNY),
-		MerchantRef: account[0].ExternalRef, PaidAt: k.clock.Now(),
-	}, "callback")
+		MerchantRef: account.ExternalRef, PaidAt: k.clock.Now(),
+	}
+}
+
+// buy places an order of one item and pays it with amount.
+func (k *kit) buy(merchantID id.ID, slug string, amount int64) order.Order {
+	k.t.Helper()
+	o, pay, account := k.place(merchantID, slug, "fakepay")
+	_, err := k.checkout.Settle(k.ctx(), account, k.paid(pay, account, amount), "callback")
 	require.NoError(k.t, err)
-	return placed.Order
+	return o
 }
 
 // day writes a day that differs, with one case.

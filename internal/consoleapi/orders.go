@@ -80,7 +80,7 @@ func (a *api) addOrders() {
 	register(a, web.Operation{
 		Method: http.MethodPost, Path: one + "/refund", ID: "refund_order", Tag: tagOrders, Summary: "Give back all that an order still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
-		Errors: map[errs.Kind][]string{errs.NotFound: unknown, errs.Conflict: {"order_state", "nothing_to_refund"}},
+		Errors: map[errs.Kind][]string{errs.NotFound: unknown, errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "approval_required"}},
 	}, a.refund)
 }
 

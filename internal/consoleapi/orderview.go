@@ -57,7 +57,7 @@ type orderPayment struct {
 	Refunded      int64      `json:"refunded" doc:"Given back, or promised back."`
 	Currency      string     `json:"currency" doc:"ISO 4217."`
 	TransactionID string     `json:"transaction_id" doc:"The platform's number; nothing before."`
-	SettledBy     string     `json:"settled_by" doc:"callback, query or close; nothing before."`
+	SettledBy     string     `json:"settled_by" doc:"callback, query, close or approval (a confirmed transfer); nothing before."`
 	PaidAt        *time.Time `json:"paid_at,omitempty" doc:"Missing before."`
 }
 

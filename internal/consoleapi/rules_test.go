@@ -21,10 +21,14 @@ type sample struct {
 	object           bool // it names an object of merchant one
 }
 
+// sampled are the things of merchant one that samples name.
+type sampled struct{ orderNo, hold, account, approval, day, reconcileCase string }
+
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
-func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample {
-	order := "/console/api/v1/orders/" + orderNo
+func samples(of sampled) map[string]sample {
+	order, hold := "/console/api/v1/orders/"+of.orderNo, "/console/api/v1/holds/"+of.hold
+	account, approval := "/console/api/v1/payment_accounts/"+of.account, "/console/api/v1/approvals/"+of.approval
 	return map[string]sample{
 		"GET /console/api/v1/session":                           {path: sessionPath},
 		"DELETE /console/api/v1/session":                        {path: sessionPath},
@@ -43,15 +47,28 @@ func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample
 		"POST /console/api/v1/orders/{order_no}/contact/reveal": {path: order + "/contact/reveal", object: true},
 		"POST /console/api/v1/orders/{order_no}/deliver":        {path: order + "/deliver", body: `{"line_no":2,"content":"x"}`, object: true},
 		"POST /console/api/v1/orders/{order_no}/refund":         {path: order + "/refund", body: `{"reason":"x"}`, object: true},
-		"GET /console/api/v1/payment_accounts":                  {path: "/console/api/v1/payment_accounts"},
-		"POST /console/api/v1/payment_accounts/{id}/rules":      {path: "/console/api/v1/payment_accounts/" + accountID + "/rules", body: `{"hours":"mon-sun 00:00-24:00"}`, object: true},
-		"GET /console/api/v1/holds":                             {path: "/console/api/v1/holds"},
-		"POST /console/api/v1/holds/{id}/resolve":               {path: "/console/api/v1/holds/" + holdID + "/resolve", body: `{"action":"dismiss"}`, object: true},
 		"GET /console/api/v1/reconcile/days":                    {path: "/console/api/v1/reconcile/days"},
-		"GET /console/api/v1/reconcile/days/{id}":               {path: "/console/api/v1/reconcile/days/" + dayID, object: true},
-		"GET /console/api/v1/reconcile/days/{id}/cases":         {path: "/console/api/v1/reconcile/days/" + dayID + "/cases", object: true},
-		"GET /console/api/v1/reconcile/cases/{id}":              {path: "/console/api/v1/reconcile/cases/" + caseID, object: true},
-		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + caseID + "/resolve", body: `{"reason":"x"}`, object: true},
+		"GET /console/api/v1/reconcile/days/{id}":               {path: "/console/api/v1/reconcile/days/" + of.day, object: true},
+		"GET /console/api/v1/reconcile/days/{id}/cases":         {path: "/console/api/v1/reconcile/days/" + of.day + "/cases", object: true},
+		"GET /console/api/v1/reconcile/cases/{id}":              {path: "/console/api/v1/reconcile/cases/" + of.reconcileCase, object: true},
+		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + of.reconcileCase + "/resolve", body: `{"reason":"x"}`, object: true},
+		"POST /console/api/v1/orders/{order_no}/refund/request": {path: order + "/refund/request", body: `{"reason":"x"}`, object: true},
+		"POST /console/api/v1/orders/{order_no}/transfer":       {path: order + "/transfer", body: `{"payment_no":"P1","reference":"r","received":1,"reason":"x"}`, object: true},
+		"POST /console/api/v1/orders/{order_no}/ask":            {path: order + "/ask", body: `{"reason":"x"}`, object: true},
+		"POST /console/api/v1/holds/{id}/refund/request":        {path: hold + "/refund/request", body: `{"reason":"x"}`, object: true},
+		"GET /console/api/v1/refund_limit":                      {path: "/console/api/v1/refund_limit"},
+		"POST /console/api/v1/refund_limit":                     {path: "/console/api/v1/refund_limit", body: `{"refund_limit":5,"reason":"x"}`},
+		"GET /console/api/v1/payment_accounts":                  {path: "/console/api/v1/payment_accounts"},
+		"POST /console/api/v1/payment_accounts":                 {path: "/console/api/v1/payment_accounts", body: `{"provider":"offline","settings":{"instructions":"x"},"name":"x","on":true,"reason":"x"}`},
+		"POST /console/api/v1/payment_accounts/{id}/rules":      {path: account + "/rules", body: `{"hours":"mon-sun 00:00-24:00","reason":"x"}`, object: true},
+		"POST /console/api/v1/payment_accounts/{id}/stop":       {path: account + "/stop", object: true},
+		"GET /console/api/v1/approvals":                         {path: "/console/api/v1/approvals"},
+		"GET /console/api/v1/approvals/{id}":                    {path: approval, object: true},
+		"POST /console/api/v1/approvals/{id}/approve":           {path: approval + "/approve", body: `{"code":"123456","digest":"` + strings.Repeat("0", 64) + `"}`, object: true},
+		"POST /console/api/v1/approvals/{id}/reject":            {path: approval + "/reject", body: `{}`, object: true},
+		"POST /console/api/v1/approvals/{id}/withdraw":          {path: approval + "/withdraw", object: true},
+		"GET /console/api/v1/holds":                             {path: "/console/api/v1/holds"},
+		"POST /console/api/v1/holds/{id}/resolve":               {path: hold + "/resolve", body: `{"action":"dismiss"}`, object: true},
 	}
 }
 
@@ -65,10 +82,13 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	paid := k.buy(k.one, "work", 4900)
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
-	accounts := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)
+	account := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)[0].(map[string]any)["id"].(string)
+	asked := o.want(201, "POST", "/console/api/v1/payment_accounts/"+account+"/rules", object{"on": false, "reason": "x"})
 	dayID, caseID := k.day(k.one)
-	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string), accounts[0].(map[string]any)["id"].(string),
-		dayID.String(), caseID.String())
+	return k, o, samples(sampled{
+		orderNo: paid.No, hold: holds[0].(map[string]any)["id"].(string), account: account, approval: asked["id"].(string),
+		day: dayID.String(), reconcileCase: caseID.String(),
+	})
 }
 
 // staffRows are the rows that want a session.
@@ -153,7 +173,7 @@ func TestOtherMerchantsOwnerFindsNothing(t *testing.T) {
 			require.Equal(t, 404, w.Code, "%s %s: %s", row.Method, row.Pattern, w.Body.String())
 		}
 	}
-	for _, list := range []string{"products", "categories", "orders", "holds"} {
+	for _, list := range []string{"products", "categories", "orders", "holds", "approvals"} {
 		require.Empty(t, wu.want(200, "GET", "/console/api/v1/"+list, nil)["items"], list)
 	}
 	wu.want(200, "PUT", "/console/api/v1/products/work", object{"kind": "card", "title": "theirs", "on": false, "skus": []object{}})

@@ -158,6 +158,14 @@ func DelayTx(tx *db.Tx, o Order, due time.Time) error {
 	return err
 }
 
+// ExtendTx gives a pending order more time to be paid; it never takes time away.
+func ExtendTx(tx *db.Tx, o Order, until time.Time) error {
+	_, err := tx.Exec(`UPDATE orders SET expires_at = $1, due_at = $2
+		WHERE id = $3 AND merchant_id = $4 AND status = 'pending' AND expires_at < $5`,
+		db.Millis(until), db.Millis(until), o.ID, o.MerchantID, db.Millis(until))
+	return err
+}
+
 // DueTx returns orders of a state whose due time has come, the longest due
 // first. Only Pending and Delivered have an index for it.
 func DueTx(tx *db.Tx, status Status, limit int) ([]Order, error) {

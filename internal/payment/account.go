@@ -34,6 +34,9 @@ type Factory func(config []byte) (Provider, error)
 // ErrNoAccount says that a merchant has no such payment channel, or it is off.
 var ErrNoAccount = errs.Field("channel", "channel_not_found", "there is no such payment channel")
 
+// ErrAccountUnknown says that a merchant has no such account.
+var ErrAccountUnknown = errs.New(errs.NotFound, "account_unknown", "there is no such payment account")
+
 // Accounts knows the payment accounts and keeps one Provider for each. It is
 // safe for concurrent use.
 type Accounts struct {

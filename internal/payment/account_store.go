@@ -59,6 +59,15 @@ func sealedAccountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, er
 	return acc, sealed, err
 }
 
+// AccountTx reads a merchant's account, without its secrets.
+func AccountTx(tx *db.Tx, merchantID, accountID id.ID) (Account, error) {
+	acc, err := accountTx(tx, accountID)
+	if errors.Is(err, ErrNoAccount) || (err == nil && acc.MerchantID != merchantID) {
+		return Account{}, ErrAccountUnknown
+	}
+	return acc, err
+}
+
 // accountKeyTx finds the id and version that an account is to be stored under.
 func accountKeyTx(tx *db.Tx, a Account) (accountID id.ID, version int64, err error) {
 	err = tx.Get([]any{&accountID, &version}, `SELECT id, version FROM payment_accounts

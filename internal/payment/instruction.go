@@ -12,6 +12,7 @@ const (
 	KindQR       = "qr"
 	KindRedirect = "redirect"
 	KindJSAPI    = "jsapi"
+	KindText     = "text" // words for people that say where to pay
 )
 
 // KindOf tells which kind of instruction a method gives.
@@ -21,6 +22,8 @@ func KindOf(method string) string {
 		return KindRedirect
 	case "jsapi":
 		return KindJSAPI
+	case MethodTransfer:
+		return KindText
 	}
 	return KindQR
 }
@@ -38,6 +41,8 @@ func (i Instruction) text(method string) (string, error) {
 	case KindJSAPI:
 		params, err := json.Marshal(i.Params)
 		return string(params), err
+	case KindText:
+		return i.Text, nil
 	}
 	return i.CodeURL, nil
 }
@@ -51,6 +56,8 @@ func (p Payment) Instruction() (Instruction, bool) {
 		i.URL = p.CodeURL
 	case KindJSAPI:
 		return i, p.CodeURL != "" && json.Unmarshal([]byte(p.CodeURL), &i.Params) == nil
+	case KindText:
+		i.Text = p.CodeURL
 	default:
 		i.CodeURL = p.CodeURL
 	}

@@ -160,6 +160,14 @@ func AskedTx(tx *db.Tx, p Payment, next time.Time) error {
 	return err
 }
 
+// HasTransactionTx tells whether an account's transaction was claimed before.
+func HasTransactionTx(tx *db.Tx, p Payment, transactionID string) (bool, error) {
+	var n int64
+	err := tx.Get([]any{&n}, `SELECT COUNT(*) FROM payment_transactions
+		WHERE provider = $1 AND account_id = $2 AND transaction_id = $3`, p.Provider, p.AccountID, transactionID)
+	return n > 0, err
+}
+
 // PostponeTx moves the next question without one having been asked.
 func PostponeTx(tx *db.Tx, p Payment, next time.Time) error {
 	_, err := tx.Exec(`UPDATE payments SET next_query_at = $1

@@ -51,9 +51,10 @@ type Request struct {
 
 // Instruction is what the buyer's client does to pay.
 type Instruction struct {
-	Kind    string // "qr", "redirect", "jsapi"
+	Kind    string // "qr", "redirect", "jsapi", "text"
 	CodeURL string // for "qr": the text of the QR code
 	URL     string // for "redirect"
+	Text    string // for "text": words for the buyer that say where to pay
 	// Params are for "jsapi": what the page or mini program hands to the app,
 	// signed, by the app's own names.
 	Params map[string]string

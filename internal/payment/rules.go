@@ -6,7 +6,6 @@ import (
 
 	"panshi/internal/audit"
 	"panshi/internal/db"
-	"panshi/internal/errs"
 	"panshi/internal/id"
 	"panshi/internal/money"
 )
@@ -18,29 +17,38 @@ type Rules struct {
 	Limits   Limits
 }
 
-// ErrAccountUnknown says that a merchant has no such account.
-var ErrAccountUnknown = errs.New(errs.NotFound, "account_unknown", "there is no such payment account")
-
 // SetRulesTx stores the rules that change makes of an account's own, and
 // returns the account as it is then.
 func SetRulesTx(tx *db.Tx, merchantID, accountID id.ID, change func(*Rules)) (Account, error) {
-	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts
-		WHERE id = $1 AND merchant_id = $2`, accountID, merchantID)
+	acc, err := AccountTx(tx, merchantID, accountID)
 	if err != nil {
 		return Account{}, err
 	}
-	if len(found) == 0 {
-		return Account{}, ErrAccountUnknown
+	if acc, err = acc.ruled(change); err != nil {
+		return Account{}, err
 	}
-	acc := found[0]
-	r := Rules{acc.On, acc.Position, acc.Limits}
+	return acc, putRulesTx(tx, acc)
+}
+
+// ruled is the account by other rules, if they can be kept.
+func (a Account) ruled(change func(*Rules)) (Account, error) {
+	r := Rules{a.On, a.Position, a.Limits}
 	change(&r)
 	if err := r.Limits.Validate(); err != nil {
 		return Account{}, err
 	}
 	r.Limits.Weight = max(1, r.Limits.Weight)
-	acc.On, acc.Position, acc.Limits = r.On, r.Position, r.Limits
-	return acc, putRulesTx(tx, acc)
+	a.On, a.Position, a.Limits = r.On, r.Position, r.Limits
+	return a, nil
+}
+
+// rulesTold is what a record says of an account's rules.
+func (a Account) rulesTold() map[string]string {
+	l := a.Limits
+	return map[string]string{
+		"on": strconv.FormatBool(a.On), "max_amount": strconv.FormatInt(l.MaxAmount, 10),
+		"day_amount": strconv.FormatInt(l.DayAmount, 10), "day_count": strconv.FormatInt(l.DayCount, 10), "hours": l.Hours,
+	}
 }
 
 func putRulesTx(tx *db.Tx, a Account) error {
@@ -100,13 +108,9 @@ func (a *Accounts) SetRules(ctx context.Context, merchantID, accountID id.ID, c 
 		if acc, err = SetRulesTx(tx, merchantID, accountID, c.apply); err != nil {
 			return err
 		}
-		l := acc.Limits
 		return audit.RecordTx(tx, audit.Record{
 			MerchantID: merchantID, Actor: actor, RequestID: request, Action: "payment_account.rules", SubjectKind: "payment_account",
-			SubjectID: acc.ID, Detail: map[string]string{
-				"on": strconv.FormatBool(acc.On), "max_amount": strconv.FormatInt(l.MaxAmount, 10),
-				"day_amount": strconv.FormatInt(l.DayAmount, 10), "day_count": strconv.FormatInt(l.DayCount, 10), "hours": l.Hours,
-			},
+			SubjectID: acc.ID, Detail: acc.rulesTold(),
 		})
 	})
 	return acc, err

@@ -29,6 +29,13 @@ const (
 
 	ReconcileRead    Permission = "reconcile.read"
 	ReconcileResolve Permission = "reconcile.resolve"
+	// OrdersSettle asks platforms about lost payments and confirms transfers.
+	OrdersSettle Permission = "orders.settle"
+	// LimitsWrite asks for another limit above which refunds need an approval.
+	LimitsWrite Permission = "limits.write"
+	// ApprovalsRead sees requests; ApprovalsDecide allows what others asked.
+	ApprovalsRead   Permission = "approvals.read"
+	ApprovalsDecide Permission = "approvals.decide"
 )
 
 // Priority is what is shed last.

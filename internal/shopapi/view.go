@@ -50,10 +50,11 @@ type orderRefund struct {
 }
 
 type instruction struct {
-	Kind    string            `json:"kind" enum:"qr,redirect,jsapi" example:"qr" doc:"qr: show code_url as a QR code. redirect: open url in the buyer's browser. jsapi: hand params to WeChat. What comes back from there proves nothing: ask for the order."`
+	Kind    string            `json:"kind" enum:"qr,redirect,jsapi,text" example:"qr" doc:"qr: show code_url as a QR code. redirect: open url in the buyer's browser. jsapi: hand params to WeChat. text: show text, which says where to transfer the money. What comes back from there proves nothing: ask for the order."`
 	CodeURL string            `json:"code_url,omitempty" example:"weixin://wxpay/bizpayurl?pr=abcdefg" doc:"For qr: the text of the QR code."`
 	URL     string            `json:"url,omitempty" example:"https://openapi.alipay.com/gateway.do?app_id=2021000000000000" doc:"For redirect: the platform's page."`
 	Params  map[string]string `json:"params,omitempty" doc:"For jsapi: what WeixinJSBridge or wx.requestPayment takes: appId, timeStamp, nonceStr, package, signType, paySign."`
+	Text    string            `json:"text,omitempty" example:"Bank of Examples, account 6222 0000" doc:"For text: what the buyer reads, with the number that the transfer must name."`
 }
 
 // viewOf shows an order to its buyer: every field here is meant for them, and
@@ -91,7 +92,7 @@ func paymentOf(p payment.Payment) orderPayment {
 		Amount: p.Amount.Minor, Currency: string(p.Amount.Currency),
 	}
 	if i, ok := p.Instruction(); ok && p.Status == payment.Open {
-		out.Instruction = &instruction{i.Kind, i.CodeURL, i.URL, i.Params}
+		out.Instruction = &instruction{i.Kind, i.CodeURL, i.URL, i.Params, i.Text}
 	}
 	return out
 }

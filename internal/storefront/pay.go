@@ -28,8 +28,9 @@ type payData struct {
 	Total       money.Amount
 	ExpiresAt   time.Time
 	ExpiresIn   int    // seconds
-	QR          qrCode // to scan, if there is no Leave
+	QR          qrCode // to scan, if there is neither Leave nor Transfer
 	Leave       string // the platform's page
+	Transfer    string // where to transfer the money, in words
 	Channel     string // its name
 	ChannelID   string
 	Several     bool // there are other channels
@@ -134,28 +135,37 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, channels []
 	if err := s.instruct(v, h, p, &d); err != nil {
 		return s.payBusy(v, h, err, others(v, channels, channel))
 	}
+	if d.Transfer != "" && !slices.ContainsFunc(h.Payments, func(known payment.Payment) bool { return known.ID == p.ID }) {
+		return v.see(h.path() + "/pay?channel=" + channel.ID.String()) // the order waits for longer from now on
+	}
 	d.OrderNo, d.Total, d.ExpiresAt = h.no, p.Amount, h.Order.ExpiresAt
 	d.ExpiresIn = max(0, int(h.Order.ExpiresAt.Sub(s.Clock.Now())/time.Second))
 	d.Channel, d.ChannelID = pick(v.lang, channel.Name, channel.NameEN), channel.ID.String()
 	d.InWeChat = deviceOf(v.r.UserAgent()) == inWeChat
 	title := "shop.pay.title"
-	if d.Leave != "" {
+	switch {
+	case d.Leave != "":
 		title = "shop.pay.title_leave"
+	case d.Transfer != "":
+		title = "shop.pay.title_transfer"
 	}
 	return s.show(v, http.StatusOK, "pay", screen{
 		Title: s.text(v, title), Private: true, Refresh: refreshSeconds, Scripts: []string{"pay.js"}, Data: d,
 	})
 }
 
-// instruct puts into d what the buyer does to pay p: scan a code or go to the
-// platform's page. The way there is a link and no redirect, because the page
-// must stay behind to notice the payment, and a form's redirect to elsewhere is
-// not allowed to leave the shop.
+// instruct puts into d what the buyer does to pay p: scan a code, go to the
+// platform's page, or transfer money. The way there is a link and no redirect,
+// because the page must stay behind to notice the payment, and a form's
+// redirect to elsewhere is not allowed to leave the shop.
 func (s *Shop) instruct(v *visit, h held, p payment.Payment, d *payData) (err error) {
 	i, ok := p.Instruction()
 	switch {
 	case ok && i.Kind == payment.KindRedirect:
 		d.Leave = i.URL
+		return nil
+	case ok && i.Kind == payment.KindText:
+		d.Transfer = i.Text
 		return nil
 	case !ok || i.Kind != payment.KindQR:
 		return payment.ErrProviderBusy

@@ -1,0 +1,178 @@
+package checkout
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+
+	"panshi/internal/access"
+	"panshi/internal/audit"
+	"panshi/internal/db"
+	"panshi/internal/errs"
+	"panshi/internal/id"
+	"panshi/internal/money"
+	"panshi/internal/order"
+	"panshi/internal/payment"
+)
+
+// The kinds of approval that this package has effects for.
+const (
+	ApproveRefund     = "refund"
+	ApproveHoldRefund = "hold_refund"
+	ApproveTransfer   = "offline_payment"
+	ApproveLimit      = "refund_limit"
+)
+
+// errStale says that an approved request does not fit any more.
+var errStale = errs.New(errs.Conflict, "approval_stale", "things changed since this was asked; withdraw it and ask again")
+
+// Effects are what approvals of this package's kinds do.
+func (s *Service) Effects() map[string]access.Effect {
+	return map[string]access.Effect{
+		ApproveRefund: s.approvedRefundTx, ApproveHoldRefund: s.approvedHoldRefundTx,
+		ApproveTransfer: s.approvedTransferTx, ApproveLimit: approvedLimitTx,
+	}
+}
+
+// exactRefund is the effect of ApproveRefund and of ApproveHoldRefund.
+type exactRefund struct {
+	Subject id.ID  `json:"subject"` // the order, or the case
+	Minor   int64  `json:"minor"`
+	Reason  string `json:"reason"`
+}
+
+// requestTx asks for an approval; exact becomes JSON.
+func (s *Service) requestTx(ctx context.Context, tx *db.Tx, r access.ApprovalRequest, exact any) (access.Approval, error) {
+	raw, err := json.Marshal(exact)
+	if err != nil {
+		return access.Approval{}, err
+	}
+	r.Exact = raw
+	actor, request := audit.Origin(ctx)
+	return access.RequestApprovalTx(tx, s.vault, access.Maker{Actor: actor, RequestID: request}, r)
+}
+
+// decisionOf reads an approved request.
+func decisionOf[T any](d access.Decision) (exact T, by origin, err error) {
+	err = json.Unmarshal(d.Exact, &exact)
+	return exact, origin{d.By.Actor, d.By.RequestID}, err
+}
+
+// RequestRefund asks that another person lets all of an order be given back.
+func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, reason string) (a access.Approval, err error) {
+	if err := checkText("reason", reason, 1, 200); err != nil {
+		return a, err
+	}
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		o, err := order.ByNoTx(tx, merchantID, orderNo)
+		if err != nil {
+			return err
+		}
+		if o.Status == order.Held {
+			return errOnHold
+		}
+		if !order.CanMove(o.Status, order.Refunding) {
+			return order.ErrMove
+		}
+		back, err := refundableTx(tx, o)
+		if err != nil {
+			return err
+		}
+		total := money.Of(0, o.Total.Currency)
+		for _, g := range back {
+			total.Minor += g.amount.Minor
+		}
+		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+			MerchantID: merchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: total, Reason: reason,
+			Detail: map[string]string{"order_no": o.No},
+		}, exactRefund{o.ID, total.Minor, reason})
+		return err
+	})
+	return a, err
+}
+
+func (s *Service) approvedRefundTx(tx *db.Tx, d access.Decision) error {
+	exact, by, err := decisionOf[exactRefund](d)
+	if err != nil {
+		return err
+	}
+	o, err := order.ByIDTx(tx, d.Approval.MerchantID, exact.Subject)
+	if err != nil {
+		return err
+	}
+	if o, err = lockOrderTx(tx, o); err != nil {
+		return err
+	}
+	given, err := s.refundOrderTx(tx, o, exact.Reason, by)
+	if err == nil && given.Minor != exact.Minor {
+		err = errStale
+	}
+	return err
+}
+
+// RequestHoldRefund asks that another person lets a case's money be given back.
+func (s *Service) RequestHoldRefund(ctx context.Context, merchantID, holdID id.ID, reason string) (a access.Approval, err error) {
+	if err := checkText("reason", reason, 1, 200); err != nil {
+		return a, err
+	}
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		h, err := payment.OpenHoldTx(tx, merchantID, holdID)
+		if err != nil {
+			return err
+		}
+		if h.OrderID.IsZero() {
+			return errHoldAction
+		}
+		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+			MerchantID: merchantID, Kind: ApproveHoldRefund, SubjectKind: "hold", SubjectID: h.ID, Amount: h.Amount, Reason: reason,
+			Detail: map[string]string{"hold_reason": h.Reason, "hold": h.Detail},
+		}, exactRefund{h.ID, h.Amount.Minor, reason})
+		return err
+	})
+	return a, err
+}
+
+func (s *Service) approvedHoldRefundTx(tx *db.Tx, d access.Decision) error {
+	exact, by, err := decisionOf[exactRefund](d)
+	if err != nil {
+		return err
+	}
+	h, err := s.resolveHoldTx(tx, d.Approval.MerchantID, exact.Subject, HoldRefund, exact.Reason, by)
+	if err == nil && h.Amount.Minor != exact.Minor {
+		err = errStale
+	}
+	return err
+}
+
+// exactLimit is the effect of ApproveLimit.
+type exactLimit struct {
+	Minor int64 `json:"minor"`
+}
+
+// RequestRefundLimit asks for another limit. Without an approval, whoever may
+// refund could lift what holds them.
+func (s *Service) RequestRefundLimit(ctx context.Context, merchantID id.ID, minor int64, reason string) (a access.Approval, err error) {
+	if minor < 0 || minor > maxLimit {
+		return a, errs.Field("refund_limit", "out_of_range", "a limit is 0 or more")
+	}
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		before, err := refundLimitTx(tx, merchantID)
+		if err != nil {
+			return err
+		}
+		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+			MerchantID: merchantID, Kind: ApproveLimit, SubjectKind: "merchant", SubjectID: merchantID, Reason: reason,
+			Detail: map[string]string{"from": strconv.FormatInt(before, 10), "to": strconv.FormatInt(minor, 10)},
+		}, exactLimit{minor})
+		return err
+	})
+	return a, err
+}
+
+func approvedLimitTx(tx *db.Tx, d access.Decision) error {
+	exact, _, err := decisionOf[exactLimit](d)
+	if err != nil {
+		return err
+	}
+	return setRefundLimitTx(tx, d.Approval.MerchantID, exact.Minor)
+}
