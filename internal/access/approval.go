@@ -157,7 +157,7 @@ func (a Approval) digestOf(exact []byte) ([]byte, error) {
 		return nil, err
 	}
 	sum := sha256.New()
-	amount := binary.BigEndian.AppendUint64(nil, uint64(a.Amount.Minor)) //nolint:gosec // the bits are what is summed up
+	amount := binary.BigEndian.AppendUint64(nil, uint64(a.Amount.Minor))
 	for _, part := range [][]byte{
 		a.ID[:], a.MerchantID[:], []byte(a.Kind), []byte(a.SubjectKind), a.SubjectID[:], amount,
 		[]byte(a.Amount.Currency), []byte(a.Reason), detail, a.RequestedBy[:], exact,

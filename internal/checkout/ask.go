@@ -43,8 +43,15 @@ func (s *Service) AskPlatforms(ctx context.Context, merchantID id.ID, orderNo, r
 		return View{}, nil, err
 	}
 	answers := make([]Answer, len(payments))
-	for i, p := range payments {
-		answers[i] = s.ask(ctx, p)
+	places := make([]int, len(payments))
+	for i := range places {
+		places[i] = i
+	}
+	if _, err := each(ctx, places, func(ctx context.Context, i int) error {
+		answers[i] = s.ask(ctx, payments[i])
+		return nil
+	}); err != nil {
+		return View{}, nil, err
 	}
 	v, err := s.OrderForStaff(ctx, merchantID, orderNo)
 	return v, answers, err

@@ -149,7 +149,7 @@ func (s *Service) register(ctx context.Context, o order.Order, p payment.Payment
 			return err
 		}
 		if patient, ok := provider.(payment.Patient); ok {
-			if err = order.ExtendTx(tx, o, tx.Now().Add(patient.Patience())); err != nil {
+			if err = order.ExtendTx(tx, o, o.CreatedAt.Add(patient.Patience())); err != nil {
 				return err
 			}
 		}

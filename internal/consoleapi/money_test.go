@@ -143,6 +143,8 @@ func TestTransfer(t *testing.T) {
 	require.Equal(t, "approval", after["payments"].([]any)[0].(map[string]any)["settled_by"])
 	require.Equal(t, "payment_settled", chen.want(409, "POST", ordersPath+o.No+"/transfer", said)["code"])
 
+	k.refundByHand(chen, o.No)
+
 	other, pay, _ := k.place(k.one, "work", "offline")
 	said["payment_no"] = pay.No
 	require.Equal(t, "reference_used", chen.want(409, "POST", ordersPath+other.No+"/transfer", said)["code"])
@@ -154,6 +156,21 @@ func TestTransfer(t *testing.T) {
 	said["payment_no"], said["reference"] = pay.No, "BANK-3"
 	require.Equal(t, "payment_not_offline", chen.want(409, "POST", ordersPath+online.No+"/transfer", said)["code"])
 	k.checked()
+}
+
+// refundByHand gives a transfer back: the shop cannot, so that a person does and
+// says so on the hold desk.
+func (k *kit) refundByHand(by *owner, orderNo string) {
+	k.t.Helper()
+	by.want(200, "POST", ordersPath+orderNo+"/refund", object{"reason": "broken"})
+	v, err := k.checkout.OrderForStaff(k.ctx(), k.one, orderNo)
+	require.NoError(k.t, err)
+	require.NoError(k.t, k.checkout.SendRefund(k.ctx(), jobs.Job{MerchantID: k.one, SubjectID: v.Refunds[0].ID}))
+	require.Equal(k.t, "held", by.want(200, "GET", ordersPath+orderNo, nil)["status"])
+	hold := by.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)[0].(map[string]any)
+	require.Equal(k.t, "refund_failed", hold["reason"])
+	by.want(204, "POST", "/console/api/v1/holds/"+hold["id"].(string)+"/resolve", object{"action": "dismiss", "note": "sent back by bank"})
+	require.Equal(k.t, "refunded", by.want(200, "GET", ordersPath+orderNo, nil)["status"])
 }
 
 func TestLostPaymentIsMadeUpByThePlatformsWord(t *testing.T) {

@@ -50,7 +50,8 @@ func (c OfflineConfig) Validate() error {
 
 // Patient is a Provider whose buyers need longer than an order's time to pay.
 type Patient interface {
-	// Patience is how long an order waits from the start of such a payment.
+	// Patience is how long an order with such a payment waits since it was placed:
+	// starting another payment gains nothing.
 	Patience() time.Duration
 }
 

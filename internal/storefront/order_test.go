@@ -129,6 +129,17 @@ func TestChannelsSuitTheDevice(t *testing.T) {
 	}
 }
 
+func TestPayByTransfer(t *testing.T) {
+	w := newWorld(t)
+	p := payment.Payment{ID: id.New(), Provider: payment.Offline, Method: payment.MethodTransfer, Status: payment.Open, CodeURL: "Bank 6222\n\nP1"}
+	w.start = func(checkout.PayRequest) (payment.Payment, error) { return p, nil }
+	require.Equal(t, here+"/pay?channel="+w.channels[0].ID.String(), w.get(here+"/pay").Header().Get("Location"), "the order is read again")
+	w.view.Payments = []payment.Payment{p}
+	page := w.get(here + "/pay").Body.String()
+	require.Contains(t, page, "Bank 6222")
+	require.NotContains(t, page, "<svg viewBox")
+}
+
 func TestPayBusy(t *testing.T) {
 	for name, prepare := range map[string]func(w *world){
 		"platform": func(w *world) {
