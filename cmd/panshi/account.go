@@ -21,6 +21,7 @@ type accountCmd struct {
 type accountPutCmd struct {
 	Wechatpay accountWechatpayCmd `cmd:"" help:"Store an account at WeChat Pay."`
 	Alipay    accountAlipayCmd    `cmd:"" help:"Store an application at Alipay."`
+	Offline   accountOfflineCmd   `cmd:"" help:"Store where buyers transfer money to, which staff confirm."`
 }
 
 // accountFlags are what accounts of all platforms have.
@@ -78,6 +79,25 @@ same seller_id and method is replaced; repeat the command for each method that t
 // Run checks the settings and stores the account.
 func (c accountAlipayCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	return c.store(ctx, g, t, "alipay", c.Method)
+}
+
+type accountOfflineCmd struct {
+	accountFlags
+}
+
+// Help implements kong.HelpProvider.
+func (accountOfflineCmd) Help() string {
+	return `The file has instructions (bank, account and name, as the buyer reads them), and may have hours (how long an order
+waits for the transfer, 1 to 168, default 24) and ref (a name that tells two such accounts apart). The number that
+the transfer must name is added below the instructions. Two people confirm each transfer in the console.
+
+  panshi account put offline bank.json
+  echo '{"instructions":"Bank, account, name","hours":48}' | panshi account put offline -`
+}
+
+// Run checks the settings and stores the account.
+func (c accountOfflineCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	return c.store(ctx, g, t, "offline", "transfer")
 }
 
 func (c accountFlags) store(ctx context.Context, g *globals, t *terminal, provider, method string) error {

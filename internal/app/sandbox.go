@@ -94,6 +94,9 @@ func (s *Shop) enlistOne(ctx context.Context, m merchant.Merchant) error {
 	}
 	return s.db.Update(ctx, func(tx *db.Tx) error {
 		for i, way := range channels() {
+			if way.provider == payment.Offline {
+				continue // there is nothing to simulate: no platform is asked
+			}
 			var cfg any = c.wechatPay(s.sandbox.url)
 			acc := payment.Account{MerchantID: m.ID, ExternalRef: c.MchID, AppRef: c.AppID, Sandbox: true, On: true, Position: i}
 			if way.provider == providerAlipay {
