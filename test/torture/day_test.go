@@ -20,7 +20,7 @@ func TestADayOfEveryChannel(t *testing.T) {
 	platform := kit.NewPlatform(t)
 	shop := kit.NewShop(t, platform)
 	days := []string{kit.Today()}
-	d := &day{t: t, platform: platform, client: shop.Client(), owner: shop.Owner(), book: &kit.Book{}}
+	d := &day{t: t, platform: platform, client: shop.Client(), owner: shop.Owner("owner"), book: &kit.Book{}}
 	d.sku = d.client.DemoCard(t)
 	for _, ch := range kit.Channels() {
 		d.live(ch.Kind)
@@ -58,7 +58,7 @@ func (d *day) live(channel string) {
 	e := d.buy(channel)
 	_, err := d.client.AwaitStatus(d.t.Context(), e.Placed, "delivered")
 	require.NoError(d.t, err)
-	d.owner.GiveBack(d.t, e.Placed)
+	d.owner.GiveBack(e.Placed)
 	d.back = append(d.back, e)
 	e, _ = d.begin(channel)
 	require.NoError(d.t, d.client.Cancel(d.t.Context(), e.Placed), channel)
