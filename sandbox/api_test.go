@@ -82,6 +82,7 @@ func TestClose(t *testing.T) {
 		require.Equal(t, 204, s.call("POST", "/v3/pay/transactions/out-trade-no/ORDER0001/close", body).status)
 	}
 	require.Equal(t, "CLOSED", s.state("ORDER0001"))
+	require.Equal(t, true, r.dev("GET", "/simulate/trades/ORDER0001", "").body["closed"])
 	pay := r.dev("POST", "/simulate/pay", `{"out_trade_no":"ORDER0001"}`)
 	require.Equal(t, 400, pay.status)
 	require.Equal(t, "ORDER_CLOSED", pay.body["code"])
@@ -104,6 +105,7 @@ func TestExpiry(t *testing.T) {
 	require.Equal(t, "CLOSED", s.state("ORDER0001"))
 	pay := r.dev("POST", "/simulate/pay", `{"out_trade_no":"ORDER0001"}`)
 	require.Equal(t, "ORDER_CLOSED", pay.body["code"])
+	require.Equal(t, false, r.dev("GET", "/simulate/trades/ORDER0001", "").body["closed"], "time ended it")
 }
 
 func TestRefusesBadSignatures(t *testing.T) {

@@ -23,6 +23,7 @@ type tradeView struct {
 	Refunded      int64          `json:"refunded"`
 	Currency      string         `json:"currency"`
 	Status        string         `json:"status"`
+	Closed        bool           `json:"closed"` // by its merchant, not by time
 	CodeURL       string         `json:"code_url"`
 	NotifyURL     string         `json:"notify_url"`
 	CreatedAt     time.Time      `json:"created_at"`
@@ -62,7 +63,7 @@ func viewTrade(st *state, t *trade, now time.Time) tradeView {
 	out := tradeView{
 		OutTradeNo: t.OutTradeNo, TransactionID: t.TransactionID, MchID: t.MchID, AppID: t.AppID,
 		Merchant: st.byMchID[t.MchID].Name, Description: t.Description, Attach: t.Attach, Amount: t.Total,
-		Refunded: t.Refunded, Currency: t.Currency, Status: t.status(now), CodeURL: t.codeURL(), NotifyURL: t.NotifyURL,
+		Refunded: t.Refunded, Currency: t.Currency, Status: t.status(now), Closed: t.State == stateClosed, CodeURL: t.codeURL(), NotifyURL: t.NotifyURL,
 		CreatedAt: t.CreatedAt, ExpiresAt: t.ExpiresAt, PaidAt: t.PaidAt,
 		Callbacks: []callbackView{}, Refunds: []refundView{},
 	}

@@ -169,6 +169,14 @@ func TestMoneyGivenBackElsewhereBuysNothing(t *testing.T) {
 	require.Equal(t, order.Held, s.status(p))
 	require.Equal(t, "given_back", s.hold().Reason)
 	s.sound()
+
+	s.platform.refuseRefunds = true // there is nothing left to give back
+	s.resolve(s.hold(), checkout.HoldRefund)
+	s.refunds()
+	require.Equal(t, payment.RefundFailedHold, s.hold().Reason)
+	s.resolve(s.hold(), checkout.HoldDismiss)
+	require.Equal(t, order.Refunded, s.status(p))
+	s.sound()
 }
 
 func TestStaffRefundLeavesOpenCasesToTheDesk(t *testing.T) {

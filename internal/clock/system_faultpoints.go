@@ -8,7 +8,7 @@ import (
 )
 
 // AheadEnv names how far this build's clock is ahead of the machine's, so that
-// a test can see a real shop on another day: PANSHI_CLOCK_AHEAD=34h.
+// a test can see a real shop on another day: PANSHI_CLOCK_AHEAD=36h.
 const AheadEnv = "PANSHI_CLOCK_AHEAD"
 
 var ahead = parse(os.Getenv(AheadEnv))

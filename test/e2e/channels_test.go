@@ -113,6 +113,7 @@ func requireEnded(t *testing.T, platform *kit.Platform, c *kit.Client, kind stri
 	got := awaitStatus(t, c, o, "closed")
 	require.Equal(t, "closed", got.Payments[0].Status, kind)
 	if kind != "alipay_precreate" {
+		require.Equal(t, true, platform.TradeOf(t, p.No)["closed"], "%s: the platform was told", kind)
 		require.Equal(t, "ORDER_CLOSED", kit.CodeOf(platform.Pay(t.Context(), p.No)), kind)
 	}
 }

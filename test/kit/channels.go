@@ -12,8 +12,12 @@ type Channel struct{ Kind, Gives string }
 // Channels are all ways to pay, the first one first.
 func Channels() []Channel {
 	return []Channel{
-		{"wechatpay_native", "qr"}, {"wechatpay_h5", "redirect"}, {"wechatpay_jsapi", "jsapi"},
-		{"alipay_precreate", "qr"}, {"alipay_wap", "redirect"}, {"alipay_page", "redirect"},
+		{"wechatpay_native", "qr"},
+		{"wechatpay_h5", "redirect"},
+		{"wechatpay_jsapi", "jsapi"},
+		{"alipay_precreate", "qr"},
+		{"alipay_wap", "redirect"},
+		{"alipay_page", "redirect"},
 	}
 }
 

@@ -2,8 +2,6 @@ package kit
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -12,83 +10,57 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Staff is an owner of a shop who is signed in at its console.
+// Staff is a member of a shop's staff, signed in to the console.
 type Staff struct {
-	api   *Client
-	token string
+	*Client
+	t        testing.TB
+	token    string
+	recovery []string // codes that stand in for those of the app, each once
 }
 
-const password = "violet ladder 71 monsoon"
-
-// Owner makes an owner of the shop's first merchant and signs in.
-func (s *Shop) Owner() *Staff {
+// Owner enrols an owner, as a person would: by the link of `panshi setup-link`,
+// with a password and an app, and signs in.
+func (s *Shop) Owner(login string) *Staff {
 	s.t.Helper()
-	r := s.Run("setup-link", "--json")
+	r := s.Run("setup-link")
 	require.Zero(s.t, r.Code, "%s%s", r.Out, r.Err)
-	var link struct {
-		URL string `json:"url"`
+	_, link, _ := strings.Cut(strings.TrimSpace(r.Out), "#")
+	link = link[strings.LastIndex(link, "=")+1:]
+	o := &Staff{Client: newClient("http://" + s.Console), t: s.t}
+	var begun struct{ Secret, Handle string }
+	o.Do("POST", "setup", map[string]any{"token": link}, &begun)
+	code, err := totp.GenerateCode(begun.Secret, time.Now())
+	require.NoError(s.t, err)
+	const password = "violet ladder 71 monsoon"
+	var done struct {
+		RecoveryCodes []string `json:"recovery_codes"`
 	}
-	require.NoError(s.t, json.Unmarshal([]byte(r.Out), &link))
-	_, secret, found := strings.Cut(link.URL, "#")
-	require.True(s.t, found, "the link holds its token behind #")
-	o := &Staff{api: newClient("http://" + s.Console)}
-	var begun struct {
-		Secret string `json:"secret"`
-		Handle string `json:"handle"`
-	}
-	o.must(s.t, http.MethodPost, "setup", map[string]string{"token": secret}, &begun)
-	code := func(ahead time.Duration) string { // each is good once
-		text, err := totp.GenerateCode(begun.Secret, time.Now().Add(ahead))
-		require.NoError(s.t, err)
-		return text
-	}
-	o.must(s.t, http.MethodPost, "setup/complete", map[string]string{
-		"token": secret, "handle": begun.Handle, "login": "owner", "password": password, "code": code(0),
-	}, nil)
-	var in struct {
-		Token string `json:"token"`
-	}
-	o.must(s.t, http.MethodPost, "session", map[string]string{
-		"login": "owner", "password": password, "code": code(30 * time.Second), "mode": "bearer",
-	}, &in)
+	o.Do("POST", "setup/complete", map[string]any{"token": link, "handle": begun.Handle, "login": login, "password": password, "code": code}, &done)
+	o.recovery = done.RecoveryCodes
+	var in struct{ Token string }
+	o.Do("POST", "session", map[string]any{"login": login, "password": password, "code": o.code(), "mode": "bearer"}, &in)
 	o.token = in.Token
 	return o
 }
 
-// Do asks the console's API for a path below /console/api/v1/.
-func (o *Staff) Do(ctx context.Context, method, path string, body, out any) error {
-	return o.api.do(ctx, method, "/console/api/v1/"+path, bearer(o.token), body, out)
+// code is a second factor that was not used yet.
+func (o *Staff) code() (code string) {
+	code, o.recovery = o.recovery[0], o.recovery[1:]
+	return code
 }
 
-func (o *Staff) must(t testing.TB, method, path string, body, out any) {
-	t.Helper()
-	require.NoError(t, o.Do(t.Context(), method, path, body, out), "%s %s", method, path)
-}
-
-// GiveBack orders all of an order's money to be given back.
-func (o *Staff) GiveBack(t testing.TB, order Placed) {
-	t.Helper()
-	o.must(t, http.MethodPost, "orders/"+order.No+"/refund", map[string]string{"reason": "test"}, nil)
-}
-
-// Hold is a case on the hold desk.
-type Hold struct {
-	ID     string `json:"id"`
-	Reason string `json:"reason"`
-}
-
-// Holds are the open cases.
-func (o *Staff) Holds(t testing.TB) []Hold {
-	t.Helper()
-	var page struct {
-		Items []Hold `json:"items"`
+// Try asks an operation of the console API; path is what follows the version.
+func (o *Staff) Try(ctx context.Context, method, path string, body, out any) error {
+	header := map[string]string{"Idempotency-Key": NewKey()}
+	if o.token != "" {
+		header = bearer(o.token)
+		header["Idempotency-Key"] = NewKey()
 	}
-	o.must(t, http.MethodGet, "holds?limit=100", nil, &page)
-	return page.Items
+	return o.do(ctx, method, "/console/api/v1/"+path, header, body, out)
 }
 
-// Resolve closes a case: "refund", "accept" or "dismiss".
-func (o *Staff) Resolve(t testing.TB, h Hold, action string) {
-	t.Helper()
-	o.must(t, http.MethodPost, "holds/"+h.ID+"/resolve", map[string]string{"action": action, "note": "test"}, nil)
+// Do is Try that must succeed.
+func (o *Staff) Do(method, path string, body, out any) {
+	o.t.Helper()
+	require.NoError(o.t, o.Try(o.t.Context(), method, path, body, out), "%s %s", method, path)
 }

@@ -98,8 +98,12 @@ type way struct{ provider, method string }
 
 func ways() []way {
 	return []way{
-		{"wechatpay", wechatpay.Native}, {"wechatpay", wechatpay.H5}, {"wechatpay", wechatpay.JSAPI},
-		{"alipay", alipay.Precreate}, {"alipay", alipay.Wap}, {"alipay", alipay.Page},
+		{"wechatpay", wechatpay.Native},
+		{"wechatpay", wechatpay.H5},
+		{"wechatpay", wechatpay.JSAPI},
+		{"alipay", alipay.Precreate},
+		{"alipay", alipay.Wap},
+		{"alipay", alipay.Page},
 	}
 }
 

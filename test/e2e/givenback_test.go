@@ -51,10 +51,10 @@ func TestRefundsToldByCallback(t *testing.T) {
 	platform := kit.NewPlatform(t)
 	shop := kit.NewShop(t, platform)
 	sales := sell(t, platform, shop)
-	owner, client := shop.Owner(), shop.Client()
+	owner, client := shop.Owner("owner"), shop.Client()
 	platform.Faults(t, `{"rules":[{"fault":"5xx","on":["refund","alipay.trade.refund"],"after":true}]}`)
 	for _, s := range sales {
-		owner.GiveBack(t, s.Placed)
+		owner.GiveBack(s.Placed)
 	}
 	for _, s := range sales {
 		s.requireRefunded(t, platform, client)
@@ -83,10 +83,10 @@ func TestRefundsWithoutCallbacks(t *testing.T) {
 	platform := kit.NewPlatform(t)
 	shop := kit.NewShop(t, platform)
 	sales := sell(t, platform, shop)
-	owner, client := shop.Owner(), shop.Client()
+	owner, client := shop.Owner("owner"), shop.Client()
 	platform.Faults(t, `{"callbacks":{"drop":true}}`)
 	for _, s := range sales {
-		owner.GiveBack(t, s.Placed)
+		owner.GiveBack(s.Placed)
 	}
 	for _, s := range sales {
 		s.requireRefunded(t, platform, client)
@@ -101,10 +101,10 @@ func TestRefundsRefused(t *testing.T) {
 	platform := kit.NewPlatform(t)
 	shop := kit.NewShop(t, platform)
 	sales := sell(t, platform, shop)
-	owner, client := shop.Owner(), shop.Client()
+	owner, client := shop.Owner("owner"), shop.Client()
 	platform.Faults(t, `{"api":{"status_5xx":1000000,"error":"NOT_ENOUGH","paths":["refund","alipay.trade.refund"]}}`)
 	for _, s := range sales {
-		owner.GiveBack(t, s.Placed)
+		owner.GiveBack(s.Placed)
 	}
 	for _, s := range sales {
 		o := awaitStatus(t, client, s.Placed, "held")
@@ -113,17 +113,17 @@ func TestRefundsRefused(t *testing.T) {
 	}
 	shop.RequireClean()
 	platform.Faults(t, `{}`)
-	holds := owner.Holds(t)
+	holds := owner.Holds()
 	require.Len(t, holds, len(sales))
 	for _, h := range holds {
 		require.Equal(t, "refund_failed", h.Reason)
-		owner.Resolve(t, h, "refund")
+		owner.Resolve(h, "refund")
 	}
 	for _, s := range sales {
 		o := awaitStatus(t, client, s.Placed, "refunded")
 		require.EqualValues(t, o.Total, platform.TradeOf(t, s.paymentNo)["refunded"], s.channel)
 	}
-	require.Empty(t, owner.Holds(t))
+	require.Empty(t, owner.Holds())
 	shop.RequireClean()
 }
 
