@@ -23,10 +23,13 @@ type Rate struct {
 
 // Config is what the operator may set.
 type Config struct {
-	Limits      string                  `json:"limits"`        // On or Off
-	MaxInFlight int                     `json:"max_in_flight"` // requests under way at once
-	MaxKeys     int                     `json:"max_keys"`      // keys remembered; about 300 bytes each
-	Rates       map[web.LimitClass]Rate `json:"rates"`         // replaces single defaults
+	Limits      string `json:"limits"`        // On or Off
+	MaxInFlight int    `json:"max_in_flight"` // requests under way at once
+	MaxKeys     int    `json:"max_keys"`      // keys remembered; about 300 bytes each
+	// SearchesAtOnce is how many searches and further pages of lists read at
+	// once; 0 is what suits engine and machine.
+	SearchesAtOnce int                     `json:"searches_at_once"`
+	Rates          map[web.LimitClass]Rate `json:"rates"` // replaces single defaults
 }
 
 // DefaultConfig limits as a shop of one machine wants it.
@@ -65,6 +68,9 @@ func (c Config) Validate() error {
 	}
 	if c.MaxInFlight < 8 || c.MaxInFlight > 1_000_000 {
 		wrong("max_in_flight", "out_of_range", "8 to 1000000")
+	}
+	if c.SearchesAtOnce < 0 || c.SearchesAtOnce > 1000 {
+		wrong("searches_at_once", "out_of_range", "0 (the default) to 1000")
 	}
 	if c.MaxKeys < 100 || c.MaxKeys > 10_000_000 {
 		wrong("max_keys", "out_of_range", "100 to 10000000")

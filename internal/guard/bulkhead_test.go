@@ -1,0 +1,101 @@
+package guard_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
+	"panshi/internal/errs"
+	"panshi/internal/guard"
+)
+
+// crowd is Views that stay inside until they are let go.
+type crowd struct {
+	t      *testing.T
+	inside chan struct{} // one each time a View began
+	let    chan struct{}
+	gone   sync.WaitGroup
+}
+
+func (c *crowd) come(d db.DB, ctx context.Context, n int) {
+	for range n {
+		c.gone.Go(func() {
+			_ = d.View(ctx, func(*db.Tx) error { // refused or not: what counts is who is inside
+				c.inside <- struct{}{}
+				<-c.let
+				return nil
+			})
+		})
+	}
+	synctest.Wait()
+}
+
+func quick(d db.DB, ctx context.Context) error {
+	return d.View(ctx, func(tx *db.Tx) error { return tx.Get([]any{new(int64)}, `SELECT COUNT(*) FROM merchants`) })
+}
+
+// TestACrowdLeavesRoom: however many search, they have their readers, the shelf
+// has its own, and who reads beside the bulkhead finds a reader at once. The
+// excess hears so, at once or after a moment.
+func TestACrowdLeavesRoom(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		d := dbtest.SQLite(t) // has eight readers
+		b := guard.NewBulkhead(d, guard.Lane{AtOnce: 4, Waiting: 2}, guard.Lane{AtOnce: 2, Waiting: 3})
+		searching := db.WithStale(t.Context())
+		c := &crowd{t: t, inside: make(chan struct{}, 100), let: make(chan struct{})}
+		c.come(b, searching, 50)
+		require.Len(t, c.inside, 2)
+		require.EqualValues(t, 45, b.Refused(), "whoever finds all places and all seats taken does not wait")
+
+		began := time.Now()
+		require.NoError(t, quick(d, t.Context()), "an order")
+		require.NoError(t, quick(b, t.Context()), "the shelf")
+		require.Zero(t, time.Since(began), "nobody waited")
+
+		err := quick(b, searching)
+		require.Equal(t, "overloaded", errs.CodeOf(err))
+		require.Equal(t, errs.Unavailable, errs.KindOf(err))
+		require.Zero(t, time.Since(began))
+		time.Sleep(time.Second)
+		require.EqualValues(t, 49, b.Refused(), "who waited hears so too")
+		require.Len(t, c.inside, 2)
+
+		c.come(b, t.Context(), 4) // the shelf as well
+		require.Len(t, c.inside, 6)
+		require.NoError(t, quick(d, t.Context()), "an order")
+
+		close(c.let)
+		c.gone.Wait()
+		require.NoError(t, quick(b, searching), "there is room again")
+	})
+}
+
+// TestWhoWaitsGetsItsTurn, and who leaves meanwhile keeps no place.
+func TestWhoWaitsGetsItsTurn(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := guard.NewBulkhead(dbtest.SQLite(t), guard.Lane{AtOnce: 1, Waiting: 1}, guard.Lane{AtOnce: 1, Waiting: 1})
+		c := &crowd{t: t, inside: make(chan struct{}, 100), let: make(chan struct{})}
+		c.come(b, t.Context(), 1)
+		impatient, leave := context.WithCancel(t.Context())
+		left := make(chan error, 1)
+		go func() { left <- quick(b, impatient) }()
+		synctest.Wait()
+		leave()
+		require.ErrorIs(t, <-left, context.Canceled)
+		waited := make(chan error, 1)
+		go func() { waited <- quick(b, t.Context()) }()
+		synctest.Wait()
+		close(c.let)
+		require.NoError(t, <-waited)
+		c.gone.Wait()
+		require.Zero(t, b.Refused())
+	})
+}
