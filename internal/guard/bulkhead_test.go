@@ -23,7 +23,7 @@ type crowd struct {
 	gone   sync.WaitGroup
 }
 
-func (c *crowd) come(d db.DB, ctx context.Context, n int) {
+func (c *crowd) come(ctx context.Context, d db.DB, n int) {
 	for range n {
 		c.gone.Go(func() {
 			_ = d.View(ctx, func(*db.Tx) error { // refused or not: what counts is who is inside
@@ -36,7 +36,7 @@ func (c *crowd) come(d db.DB, ctx context.Context, n int) {
 	synctest.Wait()
 }
 
-func quick(d db.DB, ctx context.Context) error {
+func quick(ctx context.Context, d db.DB) error {
 	return d.View(ctx, func(tx *db.Tx) error { return tx.Get([]any{new(int64)}, `SELECT COUNT(*) FROM merchants`) })
 }
 
@@ -50,16 +50,16 @@ func TestACrowdLeavesRoom(t *testing.T) {
 		b := guard.NewBulkhead(d, guard.Lane{AtOnce: 4, Waiting: 2}, guard.Lane{AtOnce: 2, Waiting: 3})
 		searching := db.WithStale(t.Context())
 		c := &crowd{t: t, inside: make(chan struct{}, 100), let: make(chan struct{})}
-		c.come(b, searching, 50)
+		c.come(searching, b, 50)
 		require.Len(t, c.inside, 2)
 		require.EqualValues(t, 45, b.Refused(), "whoever finds all places and all seats taken does not wait")
 
 		began := time.Now()
-		require.NoError(t, quick(d, t.Context()), "an order")
-		require.NoError(t, quick(b, t.Context()), "the shelf")
+		require.NoError(t, quick(t.Context(), d), "an order")
+		require.NoError(t, quick(t.Context(), b), "the shelf")
 		require.Zero(t, time.Since(began), "nobody waited")
 
-		err := quick(b, searching)
+		err := quick(searching, b)
 		require.Equal(t, "overloaded", errs.CodeOf(err))
 		require.Equal(t, errs.Unavailable, errs.KindOf(err))
 		require.Zero(t, time.Since(began))
@@ -67,13 +67,13 @@ func TestACrowdLeavesRoom(t *testing.T) {
 		require.EqualValues(t, 49, b.Refused(), "who waited hears so too")
 		require.Len(t, c.inside, 2)
 
-		c.come(b, t.Context(), 4) // the shelf as well
+		c.come(t.Context(), b, 4) // the shelf as well
 		require.Len(t, c.inside, 6)
-		require.NoError(t, quick(d, t.Context()), "an order")
+		require.NoError(t, quick(t.Context(), d), "an order")
 
 		close(c.let)
 		c.gone.Wait()
-		require.NoError(t, quick(b, searching), "there is room again")
+		require.NoError(t, quick(searching, b), "there is room again")
 	})
 }
 
@@ -83,15 +83,15 @@ func TestWhoWaitsGetsItsTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := guard.NewBulkhead(dbtest.SQLite(t), guard.Lane{AtOnce: 1, Waiting: 1}, guard.Lane{AtOnce: 1, Waiting: 1})
 		c := &crowd{t: t, inside: make(chan struct{}, 100), let: make(chan struct{})}
-		c.come(b, t.Context(), 1)
+		c.come(t.Context(), b, 1)
 		impatient, leave := context.WithCancel(t.Context())
 		left := make(chan error, 1)
-		go func() { left <- quick(b, impatient) }()
+		go func() { left <- quick(impatient, b) }()
 		synctest.Wait()
 		leave()
 		require.ErrorIs(t, <-left, context.Canceled)
 		waited := make(chan error, 1)
-		go func() { waited <- quick(b, t.Context()) }()
+		go func() { waited <- quick(t.Context(), b) }()
 		synctest.Wait()
 		close(c.let)
 		require.NoError(t, <-waited)

@@ -60,27 +60,27 @@ func strictest() Rate { return Rate{PerSecond: 0.1, Burst: 5} }
 // that names the key.
 func (c Config) Validate() error {
 	var problems []error
-	wrong := func(field, code, msg string) {
-		problems = append(problems, &errs.Error{Kind: errs.Invalid, Code: code, Msg: msg, Field: field})
-	}
 	if c.Limits != On && c.Limits != Off {
-		wrong("limits", "invalid_choice", "on or off")
+		problems = append(problems, errs.Field("limits", "invalid_choice", "on or off"))
 	}
-	if c.MaxInFlight < 8 || c.MaxInFlight > 1_000_000 {
-		wrong("max_in_flight", "out_of_range", "8 to 1000000")
-	}
-	if c.SearchesAtOnce < 0 || c.SearchesAtOnce > 1000 {
-		wrong("searches_at_once", "out_of_range", "0 (the default) to 1000")
-	}
-	if c.MaxKeys < 100 || c.MaxKeys > 10_000_000 {
-		wrong("max_keys", "out_of_range", "100 to 10000000")
+	for _, bound := range []struct {
+		field                  string
+		value, least, greatest int
+	}{
+		{"max_in_flight", c.MaxInFlight, 8, 1_000_000},
+		{"searches_at_once", c.SearchesAtOnce, 0, 1000},
+		{"max_keys", c.MaxKeys, 100, 10_000_000},
+	} {
+		if bound.value < bound.least || bound.value > bound.greatest {
+			problems = append(problems, errs.Field(bound.field, "out_of_range", fmt.Sprintf("%d to %d", bound.least, bound.greatest)))
+		}
 	}
 	for class, rate := range c.Rates {
 		field := fmt.Sprintf("rates.%s", class)
 		if class == web.Unlimited || !slices.Contains(web.LimitClasses(), class) {
-			wrong(field, "unknown_field", "no such limit class")
+			problems = append(problems, errs.Field(field, "unknown_field", "no such limit class"))
 		} else if !(rate.PerSecond > 0 && rate.PerSecond <= 1e6) || rate.Burst < 1 || rate.Burst > 1e6 {
-			wrong(field, "out_of_range", "a positive rate, and a burst of 1 or more")
+			problems = append(problems, errs.Field(field, "out_of_range", "a positive rate, and a burst of 1 or more"))
 		}
 	}
 	return errors.Join(problems...)
