@@ -12,7 +12,7 @@ import (
 
 // patience is how long a read waits for its turn before it is refused. Callers
 // that come again at once are slowed down by it.
-const patience = 250 * time.Millisecond
+const patience = time.Second
 
 // errCrowded refuses a read, and nothing was done.
 var errCrowded = errs.New(errs.Unavailable, "overloaded", "too many are looking at once")

@@ -63,7 +63,7 @@ func TestACrowdLeavesRoom(t *testing.T) {
 		require.Equal(t, "overloaded", errs.CodeOf(err))
 		require.Equal(t, errs.Unavailable, errs.KindOf(err))
 		require.Zero(t, time.Since(began))
-		time.Sleep(time.Second)
+		time.Sleep(2 * time.Second)
 		require.EqualValues(t, 49, b.Refused(), "who waited hears so too")
 		require.Len(t, c.inside, 2)
 
