@@ -73,7 +73,7 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 		name: "panshi_requests_in_flight", help: "Requests under way on all listeners.",
 		read: func() float64 { return float64(guarded()) },
 	}
-	for _, g := range slices.Concat([]gauge{inFlight}, s.db.gauges, s.readyGauges()) {
+	for _, g := range slices.Concat([]gauge{inFlight, s.bulkheadGauge()}, s.db.gauges, s.readyGauges()) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help, ConstLabels: g.labels}, g.read))
 	}
 	registry.MustRegister(newAccountHealth(s.router), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

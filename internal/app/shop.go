@@ -43,7 +43,9 @@ type Shop struct {
 	db        *database
 	vault     *vault.Vault
 	merchants *merchant.Service
-	catalog   *catalog.Service
+	catalog   *catalog.Service // of staff
+	bulkhead  *guard.Bulkhead
+	shelves   *catalog.Service // of buyers, behind the bulkhead
 	versions  *cache.Versions
 	ready     *cache.Cache[*web.Ready]
 	accounts  *payment.Accounts
@@ -90,6 +92,8 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.merchants = merchant.NewService(s.db, clock.System{})
 	s.sandbox = newSandboxLink(s.cfg.Sandbox)
 	s.catalog = catalog.NewService(s.db)
+	s.bulkhead = newBulkhead(s.cfg, s.db)
+	s.shelves = catalog.NewService(s.bulkhead)
 	s.versions = cache.NewVersions(s.db, clock.System{}, s.log)
 	if s.ready, err = cache.New[*web.Ready](s.cfg.Cache, s.versions, clock.System{}, s.log); err != nil {
 		return err

@@ -59,7 +59,7 @@ func newMerchant(t *testing.T, d db.DB, slug string) id.ID {
 	return m.ID
 }
 
-// look lets time pass as the half second between looks does.
+// look does what the time between looks does by itself.
 func (b *bench) look() {
 	b.t.Helper()
 	require.NoError(b.t, b.versions.Look(b.t.Context()))

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	grace     = 300 * time.Millisecond // how long stale values are served without waiting
+	grace     = 250 * time.Millisecond // how long stale values are served without waiting
 	patience  = 250 * time.Millisecond // how long a load is waited for while there is a stale value
 	keep      = 30 * time.Second       // how long a stale value may stand in for a load that fails
 	again     = time.Second            // after a load that failed, before the next

@@ -11,13 +11,25 @@ import (
 	"panshi/internal/id"
 )
 
+// ShownWithin is the promise: an answer that is asked for so long after a
+// change was committed, on whichever process, shows the change, if the database
+// answers a load within patience. It rests on no message.
+const ShownWithin = time.Second
+
 const (
-	lookEvery = 500 * time.Millisecond // between looks without a message
+	lookEvery = 250 * time.Millisecond // between looks without a message
 	lookGap   = 20 * time.Millisecond  // between looks with messages
-	lookLimit = 2 * time.Second        // of one look
-	blindAt   = 2 * time.Second        // without a look that succeeded, nothing counts as fresh
+	lookLimit = 2 * time.Second        // of one look, and of raising what waits
+	blindAt   = 500 * time.Millisecond // what was known to be true counts as such for so long
 	ripples   = 200                    // merchants raised in one transaction
 	moves     = 8                      // of a merchant that are remembered
+)
+
+// The compiler holds the promise: a look comes before what is known grows old,
+// and then a stale value is served for no longer than what is left.
+const (
+	_ = uint(ShownWithin - blindAt - grace - patience)
+	_ = uint(blindAt - lookEvery - lookGap)
 )
 
 // Database is what Versions follows. It must be the very one that the loads of
@@ -62,47 +74,50 @@ func NewVersions(d Database, c clock.Clock, logger *slog.Logger) *Versions {
 }
 
 // Run follows the versions until ctx ends: at each message, after each break of
-// the connection that brings them, and every half second in any case. It also
-// raises the versions that SupplyTx left to it.
+// the connection that brings them, and every quarter of a second in any case.
+// It also raises the versions that SupplyTx left to it, beside the looks, which
+// must not wait for a writer that is busy.
 func (v *Versions) Run(ctx context.Context) {
 	defer v.db.Subscribe(topicMoved, func(string) { v.stir() })()
 	defer v.db.Subscribe(topicSupplies, v.noteSupply)()
+	var raising sync.WaitGroup
+	defer raising.Wait()
+	raising.Go(func() { v.repeat(ctx, "raising the versions", nil, v.ripple) })
+	v.repeat(ctx, "looking at the versions", v.wake, v.Look)
+}
+
+// repeat does one thing at each wake and every lookEvery until ctx ends, and
+// logs when it begins to fail and when it works again.
+func (v *Versions) repeat(ctx context.Context, what string, wake <-chan struct{}, do func(context.Context) error) {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	gap := time.NewTimer(0)
-	defer gap.Stop()
 	for failing := false; ; {
-		err := v.turn(ctx)
+		err := limited(ctx, do)
 		if ctx.Err() != nil {
 			return
 		}
 		if failing != (err != nil) {
 			failing = err != nil
-			v.logger.Warn("cache: looking at the versions", slog.Bool("fails", failing), slog.Any("error", err))
+			v.logger.Warn("cache: "+what, slog.Bool("fails", failing), slog.Any("error", err))
 		}
 		select {
-		case <-v.wake:
+		case <-wake:
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
-		gap.Reset(lookGap)
 		select {
-		case <-gap.C:
+		case <-time.After(lookGap):
 		case <-ctx.Done():
 			return
 		}
 	}
 }
 
-// turn raises what waits to be raised, and looks.
-func (v *Versions) turn(ctx context.Context) error {
+func limited(ctx context.Context, do func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, lookLimit)
 	defer cancel()
-	if err := v.ripple(ctx); err != nil {
-		return err
-	}
-	return v.Look(ctx)
+	return do(ctx)
 }
 
 // stir makes Run look soon.
@@ -182,16 +197,20 @@ func (v *Versions) Look(ctx context.Context) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	seen := v.clock.Now()
+	if blind := v.lookedAt.Add(blindAt); !v.lookedAt.IsZero() && blind.Before(seen) {
+		seen = blind // from then on nobody knew
+	}
 	v.lookedAt = began
-	for _, seen := range all {
-		c := v.courses[seen.merchant]
+	for _, now := range all {
+		c := v.courses[now.merchant]
 		if c == nil {
 			c = &course{}
-			v.courses[seen.merchant] = c
+			v.courses[now.merchant] = c
 		}
-		if c[0].number != seen.number {
+		if c[0].number != now.number {
 			copy(c[1:], c[:moves-1])
-			c[0] = move{seen.number, v.clock.Now()}
+			c[0] = move{now.number, seen}
 		}
 	}
 	return nil
@@ -216,10 +235,11 @@ func (v *Versions) staleSince(merchant id.ID, number int64, loadedAt, now time.T
 	if c := v.courses[merchant]; c != nil && c[0].number != number {
 		return c.leftAt(number), true
 	}
-	if blind := v.lookedAt.Add(blindAt); now.After(blind) {
-		if loadedAt.After(blind) {
-			return loadedAt, true
-		}
+	known := v.lookedAt // so far nothing had changed
+	if loadedAt.After(known) {
+		known = loadedAt
+	}
+	if blind := known.Add(blindAt); now.After(blind) {
 		return blind, true
 	}
 	return time.Time{}, false

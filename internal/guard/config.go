@@ -23,10 +23,13 @@ type Rate struct {
 
 // Config is what the operator may set.
 type Config struct {
-	Limits      string                  `json:"limits"`        // On or Off
-	MaxInFlight int                     `json:"max_in_flight"` // requests under way at once
-	MaxKeys     int                     `json:"max_keys"`      // keys remembered; about 300 bytes each
-	Rates       map[web.LimitClass]Rate `json:"rates"`         // replaces single defaults
+	Limits      string `json:"limits"`        // On or Off
+	MaxInFlight int    `json:"max_in_flight"` // requests under way at once
+	MaxKeys     int    `json:"max_keys"`      // keys remembered; about 300 bytes each
+	// SearchesAtOnce is how many searches and further pages of lists read at
+	// once; 0 is what suits engine and machine.
+	SearchesAtOnce int                     `json:"searches_at_once"`
+	Rates          map[web.LimitClass]Rate `json:"rates"` // replaces single defaults
 }
 
 // DefaultConfig limits as a shop of one machine wants it.
@@ -57,24 +60,27 @@ func strictest() Rate { return Rate{PerSecond: 0.1, Burst: 5} }
 // that names the key.
 func (c Config) Validate() error {
 	var problems []error
-	wrong := func(field, code, msg string) {
-		problems = append(problems, &errs.Error{Kind: errs.Invalid, Code: code, Msg: msg, Field: field})
-	}
 	if c.Limits != On && c.Limits != Off {
-		wrong("limits", "invalid_choice", "on or off")
+		problems = append(problems, errs.Field("limits", "invalid_choice", "on or off"))
 	}
-	if c.MaxInFlight < 8 || c.MaxInFlight > 1_000_000 {
-		wrong("max_in_flight", "out_of_range", "8 to 1000000")
-	}
-	if c.MaxKeys < 100 || c.MaxKeys > 10_000_000 {
-		wrong("max_keys", "out_of_range", "100 to 10000000")
+	for _, bound := range []struct {
+		field                  string
+		value, least, greatest int
+	}{
+		{"max_in_flight", c.MaxInFlight, 8, 1_000_000},
+		{"searches_at_once", c.SearchesAtOnce, 0, 1000},
+		{"max_keys", c.MaxKeys, 100, 10_000_000},
+	} {
+		if bound.value < bound.least || bound.value > bound.greatest {
+			problems = append(problems, errs.Field(bound.field, "out_of_range", fmt.Sprintf("%d to %d", bound.least, bound.greatest)))
+		}
 	}
 	for class, rate := range c.Rates {
 		field := fmt.Sprintf("rates.%s", class)
 		if class == web.Unlimited || !slices.Contains(web.LimitClasses(), class) {
-			wrong(field, "unknown_field", "no such limit class")
+			problems = append(problems, errs.Field(field, "unknown_field", "no such limit class"))
 		} else if !(rate.PerSecond > 0 && rate.PerSecond <= 1e6) || rate.Burst < 1 || rate.Burst > 1e6 {
-			wrong(field, "out_of_range", "a positive rate, and a burst of 1 or more")
+			problems = append(problems, errs.Field(field, "out_of_range", "a positive rate, and a burst of 1 or more"))
 		}
 	}
 	return errors.Join(problems...)

@@ -14,6 +14,9 @@
 //		return web.RetryAfter(errs.New(errs.TooMany, "rate_limited", "too many requests"), after)
 //	}
 //
+// A Bulkhead is the database as those see it who look around: they get a share
+// of its readers, and orders the rest.
+//
 // Memory is bounded: at most Config.MaxKeys keys are remembered, the longest
 // unused is forgotten first, and a key unused for so long that its allowance
 // is full again is forgotten anyway. There is no goroutine and no timer.

@@ -43,12 +43,13 @@ func TestDefaultsCoverEveryClass(t *testing.T) {
 func TestConfigRefused(t *testing.T) {
 	t.Parallel()
 	for field, change := range map[string]func(*Config){
-		"limits":         func(c *Config) { c.Limits = "maybe" },
-		"max_in_flight":  func(c *Config) { c.MaxInFlight = 0 },
-		"max_keys":       func(c *Config) { c.MaxKeys = -1 },
-		"rates.read":     func(c *Config) { c.Rates = map[web.LimitClass]Rate{web.LimitRead: {PerSecond: 0, Burst: 1}} },
-		"rates.order":    func(c *Config) { c.Rates = map[web.LimitClass]Rate{web.LimitOrder: {PerSecond: 1, Burst: 0}} },
-		"rates.invented": func(c *Config) { c.Rates = map[web.LimitClass]Rate{"invented": {PerSecond: 1, Burst: 1}} },
+		"limits":           func(c *Config) { c.Limits = "maybe" },
+		"max_in_flight":    func(c *Config) { c.MaxInFlight = 0 },
+		"searches_at_once": func(c *Config) { c.SearchesAtOnce = -1 },
+		"max_keys":         func(c *Config) { c.MaxKeys = -1 },
+		"rates.read":       func(c *Config) { c.Rates = map[web.LimitClass]Rate{web.LimitRead: {PerSecond: 0, Burst: 1}} },
+		"rates.order":      func(c *Config) { c.Rates = map[web.LimitClass]Rate{web.LimitOrder: {PerSecond: 1, Burst: 0}} },
+		"rates.invented":   func(c *Config) { c.Rates = map[web.LimitClass]Rate{"invented": {PerSecond: 1, Burst: 1}} },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)

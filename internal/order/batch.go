@@ -12,20 +12,24 @@ import (
 // Functions of this file whose names speak of many orders are for PostgreSQL,
 // one statement for a batch; SQLite runs each order by itself.
 
-// LockTx makes every other transaction that locks these orders wait until this
-// one has ended, so that what is read of them from here on stays true. Lock an
-// order before its payments and cards. Where one writes at a time there is
-// nothing to lock.
-func LockTx(tx *db.Tx, orderIDs ...id.ID) error {
+// LockTx makes every other transaction that locks this order wait until this one
+// has ended, so that what is read of it from here on stays true. Lock an order
+// before its payments and cards. One that is recalled from the archive or moved
+// there meanwhile is locked where it is then. Where one writes at a time there
+// is nothing to lock.
+func LockTx(tx *db.Tx, orderID id.ID) error {
 	if tx.Engine() == db.SQLite {
 		return nil
 	}
-	if len(orderIDs) == 1 { // a list is planned anew each time, which costs more than the lock
-		_, err := tx.Exec(`SELECT id FROM orders WHERE id = $1 FOR UPDATE`, orderIDs[0])
-		return err
+	living := `SELECT id FROM orders WHERE id = $1 FOR UPDATE`
+	archived := `SELECT id FROM archived_orders WHERE id = $1 FOR UPDATE`
+	for _, lock := range []string{living, archived, living} {
+		locked, err := tx.Exec(lock, orderID)
+		if err != nil || locked > 0 {
+			return err
+		}
 	}
-	_, err := tx.Exec(`SELECT id FROM orders WHERE id = ANY($1) ORDER BY id FOR UPDATE`, orderIDs)
-	return err
+	return nil
 }
 
 // LockContactsTx makes transactions that count the unpaid orders of the same

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -136,9 +137,9 @@ func changes() []change {
 }
 
 // TestEveryChangeShowsOnEveryNode is what catches "cache not invalidated": each
-// change is made on one node, and shows on another within a second. The bound
-// here leaves room for a machine that does other things, and is well below the
-// ten seconds after which an entry is made anew in any case.
+// change is made on one node, and shows on another within a second. A machine
+// that does other things may be late, but not with most of them, and never as
+// late as the ten seconds after which an entry is made anew in any case.
 func TestEveryChangeShowsOnEveryNode(t *testing.T) {
 	onEngines(t, func(t *testing.T, d cache.Database) {
 		s := fill(t, d, "mine", 5)
@@ -150,6 +151,7 @@ func TestEveryChangeShowsOnEveryNode(t *testing.T) {
 			return all
 		}
 		require.Equal(t, look(anew), look(ready))
+		var took []time.Duration
 		for _, c := range changes() {
 			before := look(anew)
 			c.make(t, d, s)
@@ -158,8 +160,12 @@ func TestEveryChangeShowsOnEveryNode(t *testing.T) {
 				return !equal(before, look(anew))
 			}, 30*time.Second, 10*time.Millisecond, "%s changes nothing", c.name)
 			require.Eventually(t, func() bool { return equal(look(anew), look(ready)) }, 8*time.Second, 10*time.Millisecond, c.name)
-			t.Logf("%s: %v", c.name, time.Since(began).Round(time.Millisecond))
+			took = append(took, time.Since(began))
+			t.Logf("%s: %v", c.name, took[len(took)-1].Round(time.Millisecond))
 		}
+		slices.Sort(took)
+		t.Logf("median %v, longest %v", took[len(took)/2], took[len(took)-1])
+		require.Less(t, took[len(took)/2], cache.ShownWithin)
 	})
 }
 

@@ -3,6 +3,7 @@ package storefront
 import (
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strconv"
 
@@ -69,7 +70,11 @@ func (s *Shop) readLine(v *visit, slug, sku, quantity string) (cartLine, error) 
 	if err != nil {
 		return cartLine{}, errEmptyCart
 	}
-	p, err := s.Catalog.BySlug(v.r.Context(), v.shop.ID, slug)
+	from := s.Catalog
+	if v.r.Method == http.MethodPost {
+		from = s.Ordering
+	}
+	p, err := from.BySlug(v.r.Context(), v.shop.ID, slug)
 	if err != nil {
 		return cartLine{}, err
 	}

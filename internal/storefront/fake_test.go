@@ -162,7 +162,7 @@ func newWorld(t testing.TB, change ...func(*storefront.Deps)) *world {
 	require.NoError(t, err)
 	logger := slog.New(slog.NewJSONHandler(&w.logs, nil))
 	d := storefront.Deps{
-		Merchants: w, Catalog: w, Orders: w, Payments: w, Channels: w, Ready: cache.None[*web.Ready](), Texts: texts, Clock: w.now,
+		Merchants: w, Catalog: w, Ordering: w, Orders: w, Payments: w, Channels: w, Ready: cache.None[*web.Ready](), Texts: texts, Clock: w.now,
 		Zone: time.FixedZone("UTC+8", 8*3600), Logger: logger, PublicURL: "http://127.0.0.1:8080",
 	}
 	for _, c := range change {

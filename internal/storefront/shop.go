@@ -57,6 +57,7 @@ type Channels interface {
 type Deps struct {
 	Merchants Merchants
 	Catalog   Catalog
+	Ordering  Catalog // the same for an order that is being placed, which is not held back when many look around
 	Orders    Orders
 	Payments  Payments
 	Channels  Channels

@@ -51,22 +51,60 @@ func TestEIO(t *testing.T) {
 	for name, fault := range map[string]disk.SyncFault{"once": disk.SyncFailsOnce, "for good": disk.SyncFails} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, seedOf(t))
-			w.start()
-			home := w.crowd(16)
-			time.Sleep(300 * time.Millisecond)
-			w.disk.FailSync(fault)
-			w.awaitFailedSync()
-			for range 20 {
-				a := w.order()
+			for _, a := range w.failSync(fault) {
 				require.Equal(t, http.StatusServiceUnavailable, a.status, "%+v", a)
 				require.Contains(t, []string{"storage_failed", "outcome_unknown"}, a.code)
 			}
-			home()
 			w.requireReadable()
 			w.crash(nil)
 			w.start()
 			require.Equal(t, http.StatusCreated, w.order().status, "a restart heals it")
 			w.requireServed()
+		})
+	}
+}
+
+// failSync starts the shop, has an fsync of a crowd's orders fail, and gives the
+// answers to twenty orders after that.
+func (w *world) failSync(fault disk.SyncFault) (answers []answer) {
+	w.t.Helper()
+	w.start()
+	home := w.crowd(16)
+	time.Sleep(300 * time.Millisecond)
+	w.disk.FailSync(fault)
+	w.awaitFailedSync()
+	for range 20 {
+		answers = append(answers, w.order())
+	}
+	home()
+	return answers
+}
+
+// TestHarnessCatchesAcknowledgementAfterEIO plants a writer that takes a failed
+// commit for a good one: TestEIO must see that it acknowledges, and that what it
+// acknowledged is lost. The same build without the defect does neither.
+func TestHarnessCatchesAcknowledgementAfterEIO(t *testing.T) {
+	t.Parallel()
+	<-planted.done
+	require.NoError(t, planted.err)
+	for _, plant := range []struct {
+		commit string
+		lies   bool
+	}{{"acknowledge", true}, {"honest", false}} {
+		t.Run(plant.commit, func(t *testing.T) {
+			w := newWorld(t, seedOf(t), plantedBinary+"="+planted.path, "PLANTED_SYNC=FULL", "PLANTED_COMMIT="+plant.commit)
+			acknowledged := 0
+			for _, a := range w.failSync(disk.SyncFails) {
+				if a.status == http.StatusCreated {
+					acknowledged++
+				}
+			}
+			w.crash(nil)
+			w.start()
+			lost := w.promises.broken(t, w.client, 0, (*promise).look)
+			t.Logf("%s: %d of 20 orders acknowledged after EIO; %d of %d promises lost", plant.commit, acknowledged, len(lost), len(w.promises.newest(0)))
+			require.Equal(t, plant.lies, acknowledged > 0)
+			require.Equal(t, plant.lies, len(lost) > 0)
 		})
 	}
 }

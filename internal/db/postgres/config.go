@@ -20,6 +20,10 @@ import (
 // MinVersion is the oldest server that may be used, as server_version_num.
 const MinVersion = 150000
 
+// DefaultMaxConns is how many connections for online work there are if nothing
+// is said.
+const DefaultMaxConns = 16
+
 // grace is how much longer than its limit a statement is waited for before
 // its connection is given up: then the server does not answer at all.
 const grace = 3 * time.Second
@@ -34,7 +38,7 @@ type Config struct {
 	Clock  clock.Clock  // default the system's
 	Logger *slog.Logger // default: discard
 
-	MaxConns       int           // connections for online work; default 16
+	MaxConns       int           // connections for online work; default DefaultMaxConns
 	LongConns      int           // connections for db.WithLong; default 4
 	StatementLimit time.Duration // of one statement; default 2 s
 	LongLimit      time.Duration // of one statement under db.WithLong; default 10 min
@@ -88,7 +92,7 @@ func (c Config) Place() string {
 func (c Config) withDefaults() Config {
 	orDefault(&c.Clock, clock.Clock(clock.System{}))
 	orDefault(&c.Logger, slog.New(slog.DiscardHandler))
-	orDefault(&c.MaxConns, 16)
+	orDefault(&c.MaxConns, DefaultMaxConns)
 	orDefault(&c.LongConns, 4)
 	orDefault(&c.StatementLimit, 2*time.Second)
 	orDefault(&c.LongLimit, 10*time.Minute)

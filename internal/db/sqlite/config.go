@@ -21,6 +21,10 @@ const FileName = "panshi.db"
 // process that checkpoints can lose commits.
 const MinVersion = "3.51.3"
 
+// DefaultReadConns is how many readers for online work there are if nothing is
+// said.
+const DefaultReadConns = 8
+
 // Config says where the database is and how hard it may work. The zero value
 // of every field but the place is a good default.
 type Config struct {
@@ -30,7 +34,7 @@ type Config struct {
 	Clock  clock.Clock  // default the system's
 	Logger *slog.Logger // default: discard
 
-	ReadConns      int           // readers for online work; default 8
+	ReadConns      int           // readers for online work; default DefaultReadConns
 	LongReadConns  int           // readers for db.WithLong; default 2
 	StatementLimit time.Duration // of one statement; default 2 s
 	LongLimit      time.Duration // of one statement under db.WithLong; default 10 min
@@ -80,7 +84,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.Path = path
 	orDefault(&c.Clock, clock.Clock(clock.System{}))
 	orDefault(&c.Logger, slog.New(slog.DiscardHandler))
-	orDefault(&c.ReadConns, 8)
+	orDefault(&c.ReadConns, DefaultReadConns)
 	orDefault(&c.LongReadConns, 2)
 	orDefault(&c.StatementLimit, 2*time.Second)
 	orDefault(&c.LongLimit, 10*time.Minute)

@@ -6,3 +6,6 @@ package sqlite
 func synchronous(cfg Config) setting {
 	return setting{"synchronous", cfg.Synchronous, map[string]string{"FULL": "2", "EXTRA": "3"}[cfg.Synchronous]}
 }
+
+// commit ends a transaction: without an error it is on the disk.
+func commit(c *conn) error { return c.run("COMMIT") }

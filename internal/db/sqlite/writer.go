@@ -47,7 +47,7 @@ func newWriter(cfg Config, c *conn) *writer {
 		closing: make(chan struct{}), stopped: make(chan struct{}),
 		wakes: make(chan []*db.Tx, 256), woken: make(chan struct{}),
 	}
-	w.commit = func() error { return c.run("COMMIT") }
+	w.commit = func() error { return commit(c) }
 	return w
 }
 
