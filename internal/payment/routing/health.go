@@ -20,6 +20,7 @@ const (
 	lastCalls      = 10
 	openTime       = 5 * time.Second
 	callsAtATime   = 96              // of one account; the outbound client has 128 connections a host
+	billsAtATime   = 2               // of one account: they take minutes, and payments' turns are not theirs
 	waitForTurn    = 2 * time.Second // for one of them to end
 	newest         = 0.2             // how much the last call weighs in the moving averages
 	forgetting     = 30 * time.Second
@@ -41,13 +42,13 @@ type gauge struct {
 	refused  int64 // calls not made: the breaker was open or no turn came
 }
 
-func newGauge(c clock.Clock, changed func(from, to string)) *gauge {
+func newGauge(c clock.Clock, turns uint, changed func(from, to string)) *gauge {
 	told := func(e circuitbreaker.StateChangedEvent) { changed(e.OldState.String(), e.NewState.String()) }
 	return &gauge{
 		clock: c,
 		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(failuresToOpen, lastCalls).
 			WithSuccessThreshold(1).WithDelay(openTime).OnStateChanged(told).Build(),
-		turns: bulkhead.New[any](callsAtATime),
+		turns: bulkhead.New[any](turns),
 	}
 }
 
@@ -123,7 +124,7 @@ func (g *gauge) fade() {
 // isFailure tells whether an error leaves the outcome of a call unknown.
 func isFailure(err error) bool {
 	known := err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrAlreadyPaid) ||
-		errors.Is(err, payment.ErrRejected)
+		errors.Is(err, payment.ErrRejected) || errors.Is(err, payment.ErrBillNotReady)
 	if known {
 		return false
 	}
