@@ -51,8 +51,14 @@ type shop struct {
 	merchant merchant.Merchant
 	account  payment.Account
 	sku      catalog.SKU
-	bend     func(*payment.Bill) // spoils the next bills
+	bend     func(*draft) // spoils the next bills
 	sold     int
+}
+
+// draft is a bill with its lines, which a test may spoil.
+type draft struct {
+	payment.Bill
+	lines []payment.BillLine
 }
 
 // bent is the real account, whose bills the test may spoil.
@@ -63,11 +69,27 @@ type bent struct {
 
 func (b bent) Bill(ctx context.Context, date time.Time) (payment.Bill, error) {
 	bill, err := b.Provider.(payment.Biller).Bill(ctx, date)
-	if err == nil && b.s.bend != nil {
-		b.s.bend(&bill)
-		bill.Digest = fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, bill.Lines)))
+	if err != nil || b.s.bend == nil {
+		return bill, err
 	}
-	return bill, err
+	d := draft{Bill: bill}
+	for l, err := range linesOf(bill) {
+		if err != nil {
+			return bill, err
+		}
+		d.lines = append(d.lines, l)
+	}
+	b.s.bend(&d)
+	d.Count = int64(len(d.lines))
+	d.Digest = fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, d.lines)))
+	d.Lines = func(yield func(payment.BillLine, error) bool) {
+		for _, l := range d.lines {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+	return d.Bill, nil
 }
 
 // platforms are what each test of a bill runs against.

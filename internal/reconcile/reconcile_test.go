@@ -80,12 +80,12 @@ func testEachDifferenceIsItsCase(t *testing.T, s *shop) {
 	s.refund(p, 300)
 	s.buy()
 	date := s.tomorrow()
-	one := func(change func(l *payment.BillLine)) func(*payment.Bill) {
-		return func(b *payment.Bill) { change(&b.Lines[0]) }
+	one := func(change func(l *payment.BillLine)) func(*draft) {
+		return func(b *draft) { change(&b.lines[0]) }
 	}
 	for _, c := range []struct {
 		name       string
-		bend       func(*payment.Bill)
+		bend       func(*draft)
 		faults     map[string]any
 		do, undo   string
 		kind       Kind
@@ -96,20 +96,20 @@ func testEachDifferenceIsItsCase(t *testing.T, s *shop) {
 		{name: "payment not in the bill", faults: map[string]any{"bills": map[string]any{"omit": 1}}, kind: OursOnly, line: payment.BillPayment, remedy: CheckPlatform, ours: 1000},
 		{name: "payment that nobody knows", faults: map[string]any{"bills": map[string]any{"extra": 1}}, kind: TheirsOnly, line: payment.BillPayment, remedy: CheckPlatform, bill: 100},
 		{name: "a fen more", faults: map[string]any{"bills": map[string]any{"amount": true}}, kind: Amount, line: payment.BillPayment, remedy: CheckAmount, bill: 1001, ours: 1000},
-		{name: "refund not in the bill", bend: func(b *payment.Bill) {
-			for i, l := range b.Lines {
+		{name: "refund not in the bill", bend: func(b *draft) {
+			for i, l := range b.lines {
 				if l.Kind == payment.BillRefund {
 					b.GivenUp.Minor -= l.Amount.Minor
-					b.Lines = append(b.Lines[:i], b.Lines[i+1:]...)
+					b.lines = append(b.lines[:i], b.lines[i+1:]...)
 					return
 				}
 			}
 		}, kind: OursOnly, line: payment.BillRefund, remedy: CheckPlatform, ours: 300},
-		{name: "refund of somebody else", bend: func(b *payment.Bill) { foreignRefunds(b, 1) }, kind: TheirsOnly, line: payment.BillRefund, remedy: RecordRefund, bill: 7},
-		{name: "refund not finished there", bend: func(b *payment.Bill) {
-			for i := range b.Lines {
-				if b.Lines[i].Kind == payment.BillRefund {
-					b.Lines[i].State = "PROCESSING"
+		{name: "refund of somebody else", bend: func(b *draft) { foreignRefunds(b, 1) }, kind: TheirsOnly, line: payment.BillRefund, remedy: RecordRefund, bill: 7},
+		{name: "refund not finished there", bend: func(b *draft) {
+			for i := range b.lines {
+				if b.lines[i].Kind == payment.BillRefund {
+					b.lines[i].State = "PROCESSING"
 				}
 			}
 		}, kind: Status, line: payment.BillRefund, remedy: AwaitRefund, bill: 300, ours: 300},
@@ -163,9 +163,9 @@ func (s *shop) decideFee(d DayReport) {
 }
 
 // foreignRefunds puts refunds into a bill that the shop knows nothing of.
-func foreignRefunds(b *payment.Bill, n int) {
+func foreignRefunds(b *draft, n int) {
 	for i := range n {
-		b.Lines = append(b.Lines, payment.BillLine{
+		b.lines = append(b.lines, payment.BillLine{
 			Kind: payment.BillRefund, PaymentNo: "X", TransactionID: "4200", RefundNo: fmt.Sprintf("X%04d", i), State: "SUCCESS",
 			Amount: money.Of(7, money.CNY), Fee: money.Of(0, money.CNY), At: b.Date,
 		})
@@ -201,7 +201,7 @@ func TestInterruptedRuns(t *testing.T) {
 func testInterruptedRuns(t *testing.T, s *shop) {
 	s.buy()
 	date := s.tomorrow()
-	s.bend = func(b *payment.Bill) { foreignRefunds(b, 2*batchLines) }
+	s.bend = func(b *draft) { foreignRefunds(b, 2*batchLines) }
 	for _, step := range []string{"fetch", "store", "match"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := s.svc.Reconcile(ctx, Request{Date: date}, func(at string, done, _ int64) {

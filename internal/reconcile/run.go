@@ -242,7 +242,7 @@ func (r *run) keep(ctx context.Context, cases []Case) error {
 func (r *run) verify(ctx context.Context, biller payment.Biller) (Day, error) {
 	closed := r.day
 	bill, err := biller.Bill(ctx, r.from)
-	changed := err == nil && (int64(len(bill.Lines)) != closed.BillCount || bill.Paid.Minor != closed.BillPaid ||
+	changed := err == nil && (bill.Count != closed.BillCount || bill.Paid.Minor != closed.BillPaid ||
 		bill.GivenUp.Minor != closed.BillRefunded || bill.Fees.Minor != closed.Fees)
 	r.day.OurCount, r.day.OurPaid, r.day.OurRefunded, r.day.LedgerNet = 0, 0, 0, 0
 	differs := false

@@ -31,9 +31,13 @@ func New(accounts *payment.Accounts, c clock.Clock, log *slog.Logger) *Router {
 	return &Router{accounts: accounts, clock: c, log: log, gauges: map[id.ID]*gauge{}, bills: map[id.ID]*gauge{}}
 }
 
-func (r *Router) gauge(accountID id.ID) *gauge { return r.gaugeIn(r.gauges, accountID, "calls", callsAtATime) }
+func (r *Router) gauge(accountID id.ID) *gauge {
+	return r.gaugeIn(r.gauges, accountID, "calls", callsAtATime)
+}
 
-func (r *Router) billGauge(accountID id.ID) *gauge { return r.gaugeIn(r.bills, accountID, "bills", billsAtATime) }
+func (r *Router) billGauge(accountID id.ID) *gauge {
+	return r.gaugeIn(r.bills, accountID, "bills", billsAtATime)
+}
 
 // gaugeIn finds or makes the gauge of an account in one of the two maps.
 func (r *Router) gaugeIn(gauges map[id.ID]*gauge, accountID id.ID, of string, turns uint) *gauge {
