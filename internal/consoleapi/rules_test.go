@@ -51,7 +51,8 @@ func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample
 		"GET /console/api/v1/reconcile/days/{id}":               {path: "/console/api/v1/reconcile/days/" + dayID, object: true},
 		"GET /console/api/v1/reconcile/days/{id}/cases":         {path: "/console/api/v1/reconcile/days/" + dayID + "/cases", object: true},
 		"GET /console/api/v1/reconcile/cases/{id}":              {path: "/console/api/v1/reconcile/cases/" + caseID, object: true},
-		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + caseID + "/resolve", body: `{"reason":"x"}`, object: true},
+		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + caseID + "/resolve", body: `{"decision":"accept_fee","reason":"x"}`, object: true},
+		"POST /console/api/v1/reconcile/cases/{id}/adjust":      {path: "/console/api/v1/reconcile/cases/" + caseID + "/adjust", body: `{"decision":"write_off","amount":0,"reason":"x"}`, object: true},
 	}
 }
 

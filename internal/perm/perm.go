@@ -28,7 +28,8 @@ const (
 	AuditRead     Permission = "audit.read"
 
 	ReconcileRead    Permission = "reconcile.read"
-	ReconcileResolve Permission = "reconcile.resolve"
+	ReconcileResolve Permission = "reconcile.resolve" // note what books nothing
+	ReconcileAdjust  Permission = "reconcile.adjust"  // make the books follow a bill
 )
 
 // Priority is what is shed last.

@@ -152,14 +152,21 @@ func testEachDifferenceIsItsCase(t *testing.T, s *shop) {
 
 // decideFee resolves the one case that is left.
 func (s *shop) decideFee(d DayReport) {
-	ctx := audit.WithOrigin(s.t.Context(), audit.Actor{Kind: "staff", ID: "chen"}, "")
-	require.ErrorContains(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, " "), "reconcile_reason")
-	require.ErrorIs(s.t, s.svc.Resolve(ctx, id.New(), d.Cases[0].ID, "theirs"), ErrCaseUnknown)
-	require.NoError(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, "the contract changed"))
-	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, "again"), ErrCaseUnknown)
-	c, err := s.svc.Case(ctx, s.merchant.ID, d.Cases[0].ID)
+	s.t.Helper()
+	ctx, caseID := s.byChen(), d.Cases[0].ID
+	require.ErrorContains(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, " "}), "reconcile_reason")
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, id.New(), caseID, Verdict{AcceptFee, 0, "theirs"}), ErrCaseUnknown)
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptState, 0, "no state"}), ErrDecision)
+	require.NoError(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, "the contract changed"}))
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, "again"}), ErrCaseUnknown)
+	c, err := s.svc.Case(ctx, s.merchant.ID, caseID)
 	require.NoError(s.t, err)
-	require.Equal(s.t, []string{"chen", "the contract changed"}, []string{c.ResolvedBy, c.Reason})
+	require.Equal(s.t, []any{"chen", "the contract changed", AcceptFee, CaseDecided}, []any{c.ResolvedBy, c.Reason, c.Decision, c.State()})
+}
+
+// byChen is a context in which a member of staff acts.
+func (s *shop) byChen() context.Context {
+	return audit.WithOrigin(s.t.Context(), audit.Actor{Kind: "staff", ID: "chen"}, "")
 }
 
 // foreignRefunds puts refunds into a bill that the shop knows nothing of.
