@@ -42,6 +42,7 @@ type shop struct {
 	t        *testing.T
 	provider string
 	db       db.DB
+	recorder *dbtest.Recorder // stands before the database for reconciling only
 	clock    *clock.Manual
 	url      string
 	client   *http.Client
@@ -126,8 +127,9 @@ func newShop(t *testing.T, provider string) *shop {
 	cfg := checkout.Defaults()
 	cfg.UnpaidLimit, cfg.PublicURL = 0, "http://127.0.0.1"
 	router := routing.New(s.accounts, s.clock, log)
+	s.recorder = dbtest.Record(s.db)
 	s.checkout = checkout.New(s.db, v, router, cfg, s.clock, log)
-	s.svc = New(s.db, router, Door{
+	s.svc = New(s.recorder, router, Door{
 		Settle: func(ctx context.Context, a payment.Account, r payment.Report) error {
 			_, err := s.checkout.Settle(ctx, a, r, "query")
 			return err

@@ -30,12 +30,15 @@ const tradeBill = "\ufeff交易时间,公众账号ID,商户号,特约商户号,�
 var day = time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
 
 // billAt has a platform whose bill is file, announced with the digest of told.
-func billAt(t *testing.T, file, told string) *platform {
+func billAt(t *testing.T, file, told string) *platform { return billSent(t, packed(t, file), told) }
+
+// billSent is billAt for a file that is packed already.
+func billSent(t *testing.T, sent, told string) *platform {
 	sum := sha1.Sum([]byte(told))
 	var p *platform
 	p = newPlatform(t, func(r *http.Request, _ map[string]any) reply {
 		if r.URL.Path == "/v3/billdownload/file" {
-			return reply{200, packed(t, file)}
+			return reply{200, sent}
 		}
 		require.Equal(t, "/v3/bill/tradebill?bill_type=ALL&tar_type=GZIP&bill_date=2026-05-03", r.RequestURI)
 		return reply{200, fmt.Sprintf(`{"hash_type":"SHA1","hash_value":%q,"download_url":%q}`,
