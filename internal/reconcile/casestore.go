@@ -104,7 +104,7 @@ func staleTx(tx *db.Tx, d Day) ([]staleCase, error) {
 func settledCasesTx(tx *db.Tx, d Day) (more bool, err error) {
 	n, err := tx.Exec(`UPDATE reconcile_cases SET resolved_at = $1, resolved_by = 'system', reason = 'agrees by now'
 		WHERE id IN (SELECT id FROM reconcile_cases WHERE merchant_id = $2 AND day_id = $3 AND resolved_at IS NULL
-		AND seen_run < $4 LIMIT $5)`, db.Millis(tx.Now()), d.MerchantID, d.ID, d.run, db.MaxRows)
+		AND seen_run < $4 ORDER BY id LIMIT $5)`, db.Millis(tx.Now()), d.MerchantID, d.ID, d.run, db.MaxRows)
 	return n == db.MaxRows, err
 }
 

@@ -88,11 +88,25 @@ func (s *Service) forget(ctx context.Context, d *Day) error {
 	return nil
 }
 
+// forgetTx takes as many lines as one transaction may, by a range of their key:
+// a list of them would be looked for among all that are left.
 func forgetTx(tx *db.Tx, d Day) (more bool, err error) {
-	n, err := tx.Exec(`DELETE FROM reconcile_lines WHERE merchant_id = $1 AND day_id = $2
-		AND (kind, transaction_id, refund_no) IN (SELECT kind, transaction_id, refund_no FROM reconcile_lines
-		WHERE merchant_id = $3 AND day_id = $4 LIMIT $5)`, d.MerchantID, d.ID, d.MerchantID, d.ID, batchLines)
-	return n == batchLines, err
+	type lineKey struct{ kind, transactionID, refundNo string }
+	last, err := db.Collect(tx, func(rows db.Rows) (k lineKey, err error) {
+		err = rows.Scan(&k.kind, &k.transactionID, &k.refundNo)
+		return k, err
+	}, `SELECT kind, transaction_id, refund_no FROM reconcile_lines WHERE merchant_id = $1 AND day_id = $2
+		ORDER BY kind, transaction_id, refund_no LIMIT 1 OFFSET $3`, d.MerchantID, d.ID, batchLines-1)
+	if err != nil {
+		return false, err
+	}
+	if len(last) == 0 {
+		_, err = tx.Exec(`DELETE FROM reconcile_lines WHERE merchant_id = $1 AND day_id = $2`, d.MerchantID, d.ID)
+		return false, err
+	}
+	_, err = tx.Exec(`DELETE FROM reconcile_lines WHERE merchant_id = $1 AND day_id = $2
+		AND (kind, transaction_id, refund_no) <= ($3, $4, $5)`, d.MerchantID, d.ID, last[0].kind, last[0].transactionID, last[0].refundNo)
+	return true, err
 }
 
 // linesTx writes lines. One that is there already stands twice in the bill: a

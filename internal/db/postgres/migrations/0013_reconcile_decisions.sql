@@ -21,3 +21,5 @@ UPDATE reconcile_cases SET resolved_at = NULL, resolved_by = '', reason = ''
     WHERE kind <> 'fee' AND resolved_by NOT IN ('', 'system');
 
 CREATE INDEX reconcile_cases_decided ON reconcile_cases (merchant_id, day_id, id) WHERE decision <> '';
+CREATE INDEX reconcile_cases_left ON reconcile_cases (merchant_id, day_id, id) WHERE resolved_at IS NULL;
+DROP INDEX reconcile_cases_open;
