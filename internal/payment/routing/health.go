@@ -39,7 +39,9 @@ type gauge struct {
 	noted    time.Time
 	calls    int64 // guarded by mu, as the next two
 	failures int64
-	refused  int64 // calls not made: the breaker was open or no turn came
+	refused  int64     // calls not made: the breaker was open or no turn came
+	failed   time.Time // the last failure; guarded by mu
+	failing  time.Time // the first failure since the last answer, zero if that was the last call; guarded by mu
 }
 
 func newGauge(c clock.Clock, turns uint, changed func(from, to string)) *gauge {
@@ -105,6 +107,12 @@ func (g *gauge) note(ctx context.Context, took time.Duration, err error) {
 	if failed {
 		g.failures++
 		share = 1
+		g.failed = g.clock.Now()
+		if g.failing.IsZero() {
+			g.failing = g.failed
+		}
+	} else {
+		g.failing = time.Time{}
 	}
 	g.errors += newest * (share - g.errors)
 	g.latency += newest * (took.Seconds() - g.latency)
@@ -139,7 +147,9 @@ type Health struct {
 	Breaker  string        // "closed", "open", "half-open"
 	Calls    int64         // since the start, as the next two
 	Failures int64
-	Refused  int64 // not made, because the account was not to be asked
+	Refused  int64     // not made, because the account was not to be asked
+	FailedAt time.Time // of the last failure, zero if there was none
+	Failing  time.Time // since when no call was answered, zero if the last one was
 }
 
 func (g *gauge) health() Health {
@@ -151,6 +161,7 @@ func (g *gauge) health() Health {
 	return Health{
 		Score: (1 - g.errors) * slow, Errors: g.errors, Latency: time.Duration(g.latency * float64(time.Second)),
 		Breaker: state, Calls: g.calls, Failures: g.failures, Refused: g.refused,
+		FailedAt: g.failed, Failing: g.failing,
 	}
 }
 

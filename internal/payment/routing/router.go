@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -139,12 +140,14 @@ func (g *gauge) rank() int {
 func (r *Router) Health(accountID id.ID) Health { return r.gauge(accountID).health() }
 
 // Healths tells the health of every account that was used or offered here.
-func (r *Router) Healths() map[id.ID]Health {
+func (r *Router) Healths() map[id.ID]Health { return r.healthsIn(r.gauges) }
+
+// BillHealths is Healths of what fetches bills.
+func (r *Router) BillHealths() map[id.ID]Health { return r.healthsIn(r.bills) }
+
+func (r *Router) healthsIn(gauges map[id.ID]*gauge) map[id.ID]Health {
 	r.mu.Lock()
-	known := make(map[id.ID]*gauge, len(r.gauges))
-	for accountID, g := range r.gauges {
-		known[accountID] = g
-	}
+	known := maps.Clone(gauges)
 	r.mu.Unlock()
 	all := make(map[id.ID]Health, len(known))
 	for accountID, g := range known {

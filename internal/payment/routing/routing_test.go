@@ -53,6 +53,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		require.False(t, g.usable())
 		require.Equal(t, -1, g.rank())
 		require.Equal(t, int64(15), g.health().Refused)
+		begun := time.Now()
+		require.Equal(t, []time.Time{begun, begun}, []time.Time{g.health().Failing, g.health().FailedAt})
 
 		time.Sleep(openTime)
 		require.True(t, g.usable())
@@ -64,6 +66,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		time.Sleep(openTime)
 		require.NoError(t, ask())
 		require.Equal(t, "closed", g.health().Breaker)
+		require.True(t, g.health().Failing.IsZero())
+		require.Equal(t, begun.Add(openTime), g.health().FailedAt, "the probe")
 		require.NoError(t, ask())
 		require.Less(t, g.rank(), 5, "it has a past")
 		time.Sleep(10 * time.Minute)

@@ -23,3 +23,4 @@ UPDATE reconcile_cases SET resolved_at = NULL, resolved_by = '', reason = ''
 CREATE INDEX reconcile_cases_decided ON reconcile_cases (merchant_id, day_id, id) WHERE decision <> '';
 CREATE INDEX reconcile_cases_left ON reconcile_cases (merchant_id, day_id, id) WHERE resolved_at IS NULL;
 DROP INDEX reconcile_cases_open;
+CREATE INDEX reconcile_days_left ON reconcile_days (day) WHERE state <> 'closed';
