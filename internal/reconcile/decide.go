@@ -182,8 +182,8 @@ func (c Case) fits(v Verdict) error {
 		return ErrDecision
 	case v.Decision.books() && v.Amount != c.Missing():
 		return ErrCaseChanged
-	case v.Decision == AcceptState && (c.Missing() != 0 || c.OurAmount != c.BillAmount):
-		return ErrDecision // they do not have the same
+	case v.Decision == AcceptState && (c.Missing() != 0 || c.OurAmount != c.BillAmount || c.Remedy == SeeHoldDesk):
+		return ErrDecision // they do not have the same, or not at the same account
 	}
 	return nil
 }

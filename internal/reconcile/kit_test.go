@@ -52,8 +52,10 @@ type shop struct {
 	merchant merchant.Merchant
 	account  payment.Account
 	sku      catalog.SKU
-	bend     func(*draft) // spoils the next bills
+	bend     func(*draft)                            // spoils the next bills
+	instead  func(payment.Provider) payment.Provider // whose bills come for whom
 	sold     int
+	method   string // of accounts to come; "" is what the platform's first is
 }
 
 // draft is a bill with its lines, which a test may spoil.
@@ -69,7 +71,11 @@ type bent struct {
 }
 
 func (b bent) Bill(ctx context.Context, date time.Time) (payment.Bill, error) {
-	bill, err := b.Provider.(payment.Biller).Bill(ctx, date)
+	from := b.Provider
+	if b.s.instead != nil {
+		from = b.s.instead(from)
+	}
+	bill, err := from.(payment.Biller).Bill(ctx, date)
 	if err != nil || b.s.bend == nil {
 		return bill, err
 	}
@@ -211,6 +217,9 @@ func (s *shop) enlist(merchantID id.ID, name string) payment.Account {
 			PlatformKeys: map[string]string{c.KeyID: c.Public},
 		}
 	}
+	if s.method != "" {
+		a.Method = s.method
+	}
 	config, err := json.Marshal(cfg)
 	require.NoError(s.t, err)
 	a, err = s.accounts.Put(s.t.Context(), a, config)
@@ -252,11 +261,27 @@ func (s *shop) pay() (order.Order, payment.Payment) {
 	})
 	require.NoError(s.t, err)
 	p, err := s.checkout.StartPayment(s.t.Context(), checkout.PayRequest{
-		MerchantID: s.merchant.ID, OrderNo: placed.Order.No, Token: placed.AccessToken, Key: key,
+		MerchantID: s.merchant.ID, OrderNo: placed.Order.No, Token: placed.AccessToken, Key: key, ClientIP: "127.0.0.1",
 	})
 	require.NoError(s.t, err)
+	s.opens(p)
 	s.simulate(http.MethodPost, "pay", map[string]any{"out_trade_no": p.No}, nil)
 	return placed.Order, p
+}
+
+// opens goes where the buyer is sent, if so: Alipay knows an order of a page
+// only then.
+func (s *shop) opens(p payment.Payment) {
+	s.t.Helper()
+	i, _ := p.Instruction()
+	if i.URL == "" {
+		return
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, i.URL, nil)
+	require.NoError(s.t, err)
+	resp, err := s.client.Do(req)
+	require.NoError(s.t, err)
+	require.NoError(s.t, resp.Body.Close())
 }
 
 // buy pays, and the shop learns of it.
