@@ -268,3 +268,15 @@ func TestStates(t *testing.T) {
 		require.NotContains(t, list, from)
 	}
 }
+
+// Sums are compared too: a day whose lines all match, and whose bill says
+// another sum, is not closed.
+func TestSumsAreComparedToo(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "wechatpay")
+	s.buy()
+	date := s.tomorrow()
+	s.bend = func(d *draft) { d.Paid.Minor++ }
+	d := s.reconcile(date)
+	require.Equal(t, []any{Differs, int64(0), int64(1)}, []any{d.State, d.Open, d.Difference()})
+}
