@@ -69,7 +69,8 @@ func linesOf(t *testing.T, bill payment.Bill) (lines []payment.BillLine) {
 		}
 		require.Len(t, lines, int(bill.Count))
 	}
-	for range bill.Lines {
+	for _, err := range bill.Lines {
+		require.NoError(t, err)
 		break // who has enough is given no more
 	}
 	return lines
