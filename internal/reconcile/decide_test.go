@@ -269,6 +269,29 @@ func TestStates(t *testing.T) {
 	}
 }
 
+// A run that is under way while somebody decides ends nothing: the next one,
+// due at once, knows of the decision.
+func TestADecisionOvertakesARun(t *testing.T) {
+	t.Parallel()
+	s := newShop(t, "wechatpay")
+	s.buy()
+	date := s.tomorrow()
+	s.bend = func(d *draft) { d.invent(payment.BillPayment, 77) }
+	found := s.reconcile(date).Cases[0]
+	report, err := s.svc.Reconcile(t.Context(), Request{Date: date}, func(step string, done, _ int64) {
+		if step == "match" && done > 0 {
+			require.NoError(t, s.svc.Adjust(s.byChen(), s.merchant.ID, found.ID, Verdict{BookPayment, 77, "seen"}))
+		}
+	})
+	require.NoError(t, err)
+	require.Equal(t, []any{Differs, errOvertaken.Code}, []any{report.Days[0].State, report.Days[0].Problem})
+	more, err := s.svc.sweep(t.Context())
+	require.NoError(t, err)
+	require.True(t, more, "due")
+	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM reconcile_days WHERE state = 'closed'`))
+	require.Empty(t, s.broken())
+}
+
 // Sums are compared too: a day whose lines all match, and whose bill says
 // another sum, is not closed.
 func TestSumsAreComparedToo(t *testing.T) {

@@ -118,9 +118,10 @@ func lockDayTx(tx *db.Tx, merchantID, dayID id.ID) (Day, error) {
 		WHERE id = $1 AND merchant_id = $2`+tx.ForUpdate(), dayID, merchantID))
 }
 
-// dueNowTx has the sweep run a day again at once.
+// dueNowTx has the sweep run a day again at once. A run that is under way goes
+// by what was decided before, and ends nothing any more.
 func dueNowTx(tx *db.Tx, d Day) error {
-	_, err := tx.Exec(`UPDATE reconcile_days SET next_try_at = $1 WHERE id = $2 AND merchant_id = $3 AND state <> 'closed'`,
+	_, err := tx.Exec(`UPDATE reconcile_days SET next_try_at = $1, run = run + 1 WHERE id = $2 AND merchant_id = $3 AND state <> 'closed'`,
 		db.Millis(tx.Now()), d.ID, d.MerchantID)
 	return err
 }

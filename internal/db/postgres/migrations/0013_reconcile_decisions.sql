@@ -11,7 +11,7 @@ ALTER TABLE reconcile_days ADD COLUMN decided_net BIGINT NOT NULL DEFAULT 0;
 -- that holds now moved at the platform, 0 if none does.
 ALTER TABLE reconcile_cases ADD COLUMN account_id BYTEA;
 ALTER TABLE reconcile_cases ADD COLUMN ledger_amount BIGINT NOT NULL DEFAULT 0;
-ALTER TABLE reconcile_cases ADD COLUMN decision TEXT NOT NULL DEFAULT '';
+ALTER TABLE reconcile_cases ADD COLUMN decision TEXT COLLATE "C" NOT NULL DEFAULT '';
 ALTER TABLE reconcile_cases ADD COLUMN adjusted BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE reconcile_cases ADD COLUMN posted BIGINT NOT NULL DEFAULT 0;
 
