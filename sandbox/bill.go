@@ -3,6 +3,7 @@ package sandbox
 import (
 	"archive/zip"
 	"bytes"
+	"compress/gzip"
 	"crypto/sha1" //nolint:gosec // WeChat Pay tells the digest of a bill so
 	"encoding/hex"
 	"fmt"
@@ -18,6 +19,7 @@ import (
 const (
 	wxBillPath  = "/v3/billdownload/file"
 	aliBillPath = "/alipay/bill"
+	tarGzip     = "GZIP"
 	// feePerMille is what the platform keeps: 0.6 %.
 	feePerMille = 6
 )
@@ -98,7 +100,8 @@ func (s *Sandbox) billDay(text string) (day time.Time, ready bool, err error) {
 	return day, !f.Late && (f.Early || !s.now().Before(day.AddDate(0, 0, 1).Add(10*time.Hour))), nil
 }
 
-// tradeBill answers where WeChat Pay's bill of a day lies, and what its digest is.
+// tradeBill answers where WeChat Pay's bill of a day lies, and what its digest is: of the table, also where that is
+// sent packed.
 func (s *Sandbox) tradeBill(c *call) (int, any, error) {
 	q := c.r.URL.Query()
 	if kind := q.Get("bill_type"); kind != "" && kind != "ALL" {
@@ -110,6 +113,13 @@ func (s *Sandbox) tradeBill(c *call) (int, any, error) {
 	}
 	sum := sha1.Sum(file) //nolint:gosec // as above
 	address := url.Values{"bill_date": {q.Get("bill_date")}, "token": {randomHex(16)}}
+	switch packed := q.Get("tar_type"); packed {
+	case "":
+	case tarGzip:
+		address.Set("tar_type", packed)
+	default:
+		return 0, nil, errParam("tar_type", "must be GZIP, or not be there")
+	}
 	return http.StatusOK, map[string]string{
 		"hash_type": "SHA1", "hash_value": hex.EncodeToString(sum[:]), "download_url": s.baseURL(c.r) + wxBillPath + "?" + address.Encode(),
 	}, nil
@@ -127,8 +137,15 @@ func (s *Sandbox) billFile(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "", http.StatusNotFound)
 		return
 	}
-	w.Header().Set("Content-Type", "text/plain")
-	_, _ = w.Write(file) //nolint:gosec // plain text to a program; whoever has gone asks again
+	if r.URL.Query().Get("tar_type") != tarGzip {
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write(file) //nolint:gosec // plain text to a program; whoever has gone asks again
+		return
+	}
+	w.Header().Set("Content-Type", "application/gzip")
+	z := gzip.NewWriter(w)
+	_, _ = z.Write(file)
+	_ = z.Close() // as above
 }
 
 func (s *Sandbox) wxBill(m *merchant, date string) ([]byte, error) {

@@ -59,7 +59,7 @@ func (f *faults) validate() error {
 		func() error { return checkPaths(a.Paths) },
 		func() error { return checkRules(f.Rules) },
 		func() error { return upTo("bills.omit", f.Bills.Omit, 1000) },
-		func() error { return upTo("bills.extra", f.Bills.Extra, 1000) },
+		func() error { return upTo("bills.extra", f.Bills.Extra, 200_000) },
 	)
 }
 

@@ -94,7 +94,7 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if err != nil {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
-	return append(doctorRunning(status), doctorPayments(status)...)
+	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()))
 }
 
 func doctorRunning(s adminsock.Status) []finding {
@@ -138,26 +138,6 @@ func doctorReplicas(replicas []adminsock.Replica) []finding {
 		} else {
 			out = append(out, warn("replica", "%s is not read: it is %v behind or does not follow db.url; the primary answers in its place", r.Address, lag))
 		}
-	}
-	return out
-}
-
-// doctorPayments judges how the shop learned of the payments of a day.
-func doctorPayments(s adminsock.Status) []finding {
-	var out []finding
-	switch paid := s.ByCallback + s.ByQuery; {
-	case paid == 0:
-		out = append(out, ok("callbacks", "no payment in the last 24 hours, so nothing is known"))
-	case s.ByCallback == 0:
-		out = append(out, bad("callbacks", "none arrived in the last 24 hours: %s had to be asked for; is %s",
-			plural(s.ByQuery, "payment"), "the notification address reachable from outside?"))
-	case s.ByQuery > s.ByCallback:
-		out = append(out, warn("callbacks", "most do not arrive: of %s in 24 hours %s had to be asked for", plural(paid, "payment"), count(s.ByQuery)))
-	default:
-		out = append(out, ok("callbacks", "of %s in 24 hours %s had to be asked for", plural(paid, "payment"), count(s.ByQuery)))
-	}
-	if s.Holds > 0 {
-		out = append(out, warn("holds", "%s waiting for a person at the hold desk of the console", plural(s.Holds, "payment")))
 	}
 	return out
 }

@@ -13,6 +13,7 @@ import (
 	"panshi/internal/adminsock"
 	"panshi/internal/app"
 	"panshi/internal/imports"
+	"panshi/internal/reconcile"
 )
 
 func TestProgressElsewhereIsLogLines(t *testing.T) {
@@ -102,6 +103,31 @@ func TestDoctorFiles(t *testing.T) {
 	require.Equal(t, levelBad, level("key"), "a link into the data directory")
 	cfg.Data = cfg.Vault.KeyFile
 	require.Equal(t, levelBad, level("data"), "a file")
+}
+
+// What the doctor says of accounts that fail and of days that stay open.
+func TestDoctorJudgesMoney(t *testing.T) {
+	now := time.Date(2026, 5, 6, 4, 0, 0, 0, time.UTC)
+	serving := adminsock.Status{Since: now}
+	require.Empty(t, doctorAccounts(adminsock.Status{}))
+	require.Equal(t, levelOK, doctorAccounts(serving)[0].Level)
+	serving.Failing = []adminsock.FailingAccount{
+		{Merchant: "shop", Provider: "alipay", Method: "wap", Number: "2088", Breaker: "open", FailedAt: now, Since: now.Add(-time.Minute)},
+		{Merchant: "shop", Provider: "wechatpay", Method: "native", Number: "1900", Breaker: "closed", Bills: true, FailedAt: now, Since: now},
+		{Merchant: "shop", Provider: "wechatpay", Method: "native", Number: "1900", Breaker: "closed", FailedAt: now, Errors: 0.25},
+	}
+	got := doctorAccounts(serving)
+	require.Equal(t, []string{levelBad, levelWarn, levelWarn}, []string{got[0].Level, got[1].Level, got[2].Level})
+	require.Contains(t, got[0].Text, "shop alipay wap 2088 fails since 2026-05-06T03:59:00Z")
+	require.Contains(t, got[1].Text, "(bills) has not answered since 2026-05-06T04:00:00Z")
+	require.Contains(t, got[2].Text, "25% of its calls failed lately")
+
+	require.Equal(t, levelOK, doctorReconcile(serving, now)[0].Level)
+	serving.Unreconciled = reconcile.Late{Days: 1, Oldest: "2026-05-03", Cases: 2, Money: []reconcile.Money{{Currency: "CNY", Minor: 8988}}}
+	late := doctorReconcile(serving, now)[0]
+	require.Equal(t, levelWarn, late.Level)
+	require.Contains(t, late.Text, "1 day not closed since 2026-05-03, with 2 open cases about CNY 89.88")
+	require.Equal(t, levelBad, doctorReconcile(serving, now.Add(nobodyTries))[0].Level)
 }
 
 func TestDoctorJudges(t *testing.T) {

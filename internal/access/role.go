@@ -33,7 +33,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead,
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
 			perm.PaymentsRead, perm.PaymentsWrite,
-			perm.ReconcileRead, perm.ReconcileResolve,
+			perm.ReconcileRead, perm.ReconcileResolve, perm.ReconcileAdjust,
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Operator:

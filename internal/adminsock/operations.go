@@ -86,6 +86,24 @@ type Status struct {
 	ByQuery    int64 `json:"by_query"`
 	// Holds counts payments that wait for a person.
 	Holds int64 `json:"holds"`
+	// Failing are the payment accounts that failed in the last hour, as this
+	// process saw it.
+	Failing []FailingAccount `json:"failing,omitempty"`
+	// Unreconciled are the days that should be closed by now.
+	Unreconciled reconcile.Late `json:"unreconciled"`
+}
+
+// FailingAccount is a payment account that failed lately.
+type FailingAccount struct {
+	Merchant string    `json:"merchant"` // slug
+	Provider string    `json:"provider"`
+	Method   string    `json:"method"`
+	Number   string    `json:"number"`          // the merchant number at the platform
+	Bills    bool      `json:"bills,omitempty"` // what failed are its bills
+	Breaker  string    `json:"breaker"`         // "closed", "open", "half-open"
+	Errors   float64   `json:"errors"`          // share of calls that failed lately
+	FailedAt time.Time `json:"failed_at"`
+	Since    time.Time `json:"since,omitzero"` // no call was answered since; zero if the last one was
 }
 
 // Replica is a read replica as the process sees it.

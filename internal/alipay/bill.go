@@ -4,8 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,18 +16,19 @@ import (
 	"golang.org/x/text/encoding/simplifiedchinese"
 
 	"panshi/internal/payment"
-	"panshi/internal/payment/wire"
 )
 
 const (
-	maxBill  = 100 << 20 // of the archive, and of what it unpacks to
-	billTime = 2 * time.Minute
+	maxBill   = 200 << 20 // unpacked: some 250 bytes a line
+	maxPacked = 64 << 20  // only packed is a bill ever held whole
+	billTime  = 2 * time.Minute
 )
 
 var (
-	_       payment.Biller = (*Account)(nil)
-	errBill                = errors.New("the bill is not a table as the platform describes it")
-	errFoot                = errors.New("the bill's totals are not the sums of its lines")
+	_          payment.Biller = (*Account)(nil)
+	errBill                   = errors.New("the bill is not a table as the platform describes it")
+	errFoot                   = errors.New("the bill's totals are not the sums of its lines")
+	errForeign                = errors.New("the bill is another merchant's")
 )
 
 // Bill fetches the trade bill of a day: a signed answer tells an address that
@@ -58,16 +57,14 @@ func (a *Account) Bill(ctx context.Context, date time.Time) (payment.Bill, error
 	if err != nil {
 		return payment.Bill{}, busy(err)
 	}
-	text, err := detailOf(archive)
+	detail, err := detailOf(archive)
 	if err != nil {
 		return payment.Bill{}, busy(err)
 	}
-	bill, err := parseBill(text, date)
+	bill, err := billTable{detail, a.sellerID}.check(date)
 	if err != nil {
 		return payment.Bill{}, busy(err)
 	}
-	sum := sha256.Sum256(archive)
-	bill.Digest = hex.EncodeToString(sum[:])
 	return bill, nil
 }
 
@@ -93,67 +90,50 @@ func (a *Account) download(ctx context.Context, address string) ([]byte, error) 
 		return nil, errAnswer
 	}
 	req.Header.Set("User-Agent", userAgent)
-	resp, err := a.client.Do(req)
+	client := *a.client
+	client.Timeout = 0 // the caller's context bounds it: a large bill takes longer than a question
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, networkCause(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBill+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPacked+1))
 	switch {
 	case err != nil:
 		return nil, networkCause(ctx, err)
 	case resp.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("HTTP %d for the bill", resp.StatusCode)
-	case len(body) > maxBill:
+	case len(body) > maxPacked:
 		return nil, errors.New("the bill is too large")
 	}
 	return body, nil
 }
 
-// detailOf unpacks the table of single trades: of the two tables the one that
-// is not the summary. File names may be GBK without saying so.
-func detailOf(archive []byte) (string, error) {
+// detailOf finds the table of single trades: of the two tables the one that is
+// not the summary. File names may be GBK without saying so.
+func detailOf(archive []byte) (*zip.File, error) {
 	z, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
 	if err != nil {
-		return "", errBill
+		return nil, errBill
 	}
-	var found string
+	var found *zip.File
 	for _, f := range z.File {
 		name := f.Name
 		if f.NonUTF8 {
 			if name, err = simplifiedchinese.GB18030.NewDecoder().String(f.Name); err != nil {
-				return "", errBill
+				return nil, errBill
 			}
 		}
 		if !strings.HasSuffix(name, ".csv") || strings.Contains(name, "汇总") {
 			continue
 		}
-		if found != "" {
-			return "", errBill // which of them counts?
+		if found != nil {
+			return nil, errBill // which of them counts?
 		}
-		if found, err = unpack(f); err != nil {
-			return "", err
-		}
+		found = f
 	}
-	if found == "" {
-		return "", errBill
+	if found == nil {
+		return nil, errBill
 	}
 	return found, nil
-}
-
-func unpack(f *zip.File) (string, error) {
-	r, err := f.Open()
-	if err != nil {
-		return "", errBill
-	}
-	defer func() { _ = r.Close() }()
-	raw, err := io.ReadAll(io.LimitReader(r, maxBill+1))
-	if err != nil || len(raw) > maxBill {
-		return "", errBill
-	}
-	text, err := simplifiedchinese.GB18030.NewDecoder().Bytes(raw)
-	if err != nil || !wire.Readable(text) {
-		return "", errBill
-	}
-	return string(text), nil
 }

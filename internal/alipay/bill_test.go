@@ -68,6 +68,24 @@ func billAt(t *testing.T, file []byte) *platform {
 
 var day = time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
 
+// linesOf reads a bill twice: it gives the same each time.
+func linesOf(t *testing.T, bill payment.Bill) (lines []payment.BillLine) {
+	t.Helper()
+	for range 2 {
+		lines = nil
+		for l, err := range bill.Lines {
+			require.NoError(t, err)
+			lines = append(lines, l)
+		}
+		require.Len(t, lines, int(bill.Count))
+	}
+	for _, err := range bill.Lines {
+		require.NoError(t, err)
+		break // who has enough is given no more
+	}
+	return lines
+}
+
 func TestBill(t *testing.T) {
 	p := billAt(t, archive(t, map[string]string{"2088_20260503_业务明细.csv": table, "2088_20260503_业务明细(汇总).csv": "#x"}))
 	bill, err := p.account(config()).Bill(t.Context(), day)
@@ -85,7 +103,7 @@ func TestBill(t *testing.T) {
 			Kind: payment.BillRefund, PaymentNo: "P1", TransactionID: "T1", RefundNo: "R1", RefundID: "T1-R1", Amount: yuan(888),
 			Fee: yuan(-5), State: "退款", At: time.Date(2026, 5, 3, 4, 0, 0, 0, time.UTC),
 		},
-	}, bill.Lines)
+	}, linesOf(t, bill))
 	require.Equal(t, []int64{8988, 888, 48}, []int64{bill.Paid.Minor, bill.GivenUp.Minor, bill.Fees.Minor})
 	require.Len(t, bill.Digest, 64)
 }
@@ -102,6 +120,9 @@ func TestBillsRefused(t *testing.T) {
 		"no totals":   archive(t, map[string]string{"a.csv": strings.Join(lines[:8], "\n")}),
 		"other kind":  archive(t, map[string]string{"a.csv": strings.Replace(table, ",交易\t,x", ",转账\t,x", 1)}),
 		"odd amount":  archive(t, map[string]string{"a.csv": strings.Replace(table, "88.88\t,88.88", "1e3\t,88.88", 1)}),
+		"theirs":      archive(t, map[string]string{"a.csv": strings.Replace(table, "[2088000000000001", "[2088000000000002", 1)}),
+		"odd count":   archive(t, map[string]string{"a.csv": strings.Replace(table, "2笔", "二笔", 1)}),
+		"odd no":      archive(t, map[string]string{"a.csv": strings.Replace(table, ",R1\t", ",R\x00\t", 1)}),
 		"column gone": archive(t, map[string]string{"a.csv": strings.Replace(table, "服务费（元）", "手续费", 1)}),
 	} {
 		_, err := billAt(t, file).account(config()).Bill(t.Context(), day)

@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"io"
-	"os"
-	"time"
 
 	"panshi/internal/adminsock"
 	"panshi/internal/audit"
@@ -14,7 +12,6 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/imports"
 	"panshi/internal/merchant"
-	"panshi/internal/payment"
 	"panshi/internal/reconcile"
 )
 
@@ -92,25 +89,6 @@ func (s *Shop) SetupLink(ctx context.Context, merchantSlug string) (string, erro
 		return "", err
 	}
 	return urlOf(s.cfg.Console) + "/setup#" + token, nil
-}
-
-// Status tells what only an open shop knows.
-func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
-	status := adminsock.Status{Version: Version(), PID: os.Getpid(), Roles: s.cfg.told(), Replicas: s.db.toldReplicas()}
-	if since := s.since.Load(); since != nil {
-		status.Since = *since
-		status.Shop, status.Console, status.Sandbox = s.cfg.Shop.PublicURL, urlOf(s.cfg.Console), s.sandbox.url
-	}
-	err := s.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
-		var err error
-		if status.Engine, err = s.db.version(tx); err != nil {
-			return err
-		}
-		told, err := payment.ToldTx(tx, tx.Now().Add(-24*time.Hour))
-		status.ByCallback, status.ByQuery, status.Holds = told.ByCallback, told.ByQuery, told.OpenHolds
-		return err
-	})
-	return status, err
 }
 
 // merchantOf finds a merchant by slug, the default one for "".

@@ -102,7 +102,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.router = routing.New(s.accounts, clock.System{}, s.log)
 	s.checkout = checkout.New(s.db, s.vault, s.router, s.shopConfig(), clock.System{}, s.log)
 	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
-	s.reconcile = reconcile.New(s.db, s.accounts, s.door(), clock.System{}, s.log)
+	s.reconcile = reconcile.New(s.db, s.router, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
 	s.approvals = access.NewApprovals(s.access, s.effects(), access.LogAlert(s.log))

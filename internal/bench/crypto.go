@@ -7,12 +7,20 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base64"
 	"errors"
+	"maps"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"panshi/internal/alipay"
+	"panshi/internal/clock"
 	"panshi/internal/id"
 	"panshi/internal/vault"
 )
@@ -87,8 +95,64 @@ func cryptoSteps() ([]step, error) {
 	if err != nil {
 		return nil, err
 	}
+	ali, err := alipayStep(key)
+	if err != nil {
+		return nil, err
+	}
 	sealing, err := vaultSteps()
-	return append(append(steps, open), sealing...), err
+	return append(append(steps, open, ali), sealing...), err
+}
+
+// alipayStep is what a notification of Alipay costs until it is believed, by
+// the shop's own code: key is the platform's, and the application's too.
+func alipayStep(key *rsa.PrivateKey) (step, error) {
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return step{}, err
+	}
+	public, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		return step{}, err
+	}
+	account, err := alipay.New(alipay.Config{
+		BaseURL: alipay.ProductionURL, AppID: "2021000000000001", SellerID: "2088000000000001",
+		AppKeyPEM: base64.StdEncoding.EncodeToString(private), PublicKey: base64.StdEncoding.EncodeToString(public),
+	}, &http.Client{}, clock.System{})
+	if err != nil {
+		return step{}, err
+	}
+	form, err := notification(key)
+	if err != nil {
+		return step{}, err
+	}
+	return step{"alipay_verify", "an Alipay notification read from its form and verified (RSA2): one for each of its callbacks", func() error {
+		_, err := account.ParseNotification(nil, form)
+		return err
+	}}, nil
+}
+
+// notification is a form such as Alipay sends, signed.
+func notification(key *rsa.PrivateKey) ([]byte, error) {
+	form := url.Values{}
+	for name, value := range map[string]string{
+		"app_id": "2021000000000001", "seller_id": "2088000000000001", "notify_id": rand.Text(), "notify_type": "trade_status_sync",
+		"notify_time": "2026-05-04 11:02:01", "gmt_create": "2026-05-04 11:01:00", "gmt_payment": "2026-05-04 11:02:00",
+		"charset": "utf-8", "version": "1.0", "out_trade_no": "P20260504000000000001", "trade_no": "2026050422001400000000000001",
+		"trade_status": "TRADE_SUCCESS", "total_amount": "19.99", "receipt_amount": "19.99", "invoice_amount": "19.99",
+		"buyer_pay_amount": "19.99", "point_amount": "0.00", "buyer_id": "2088000000000002", "buyer_logon_id": "159****5620",
+		"subject": "card", "fund_bill_list": `[{"amount":"19.99","fundChannel":"ALIPAYACCOUNT"}]`,
+	} {
+		form.Set(name, value)
+	}
+	lines := make([]string, 0, len(form))
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		lines = append(lines, name+"="+form.Get(name))
+	}
+	sum := sha256.Sum256([]byte(strings.Join(lines, "&")))
+	sig, err := rsa.SignPKCS1v15(nil, key, crypto.SHA256, sum[:])
+	form.Set("sign", base64.StdEncoding.EncodeToString(sig))
+	form.Set("sign_type", "RSA2")
+	return []byte(form.Encode()), err
 }
 
 // opening is what the sealed part of a callback costs.

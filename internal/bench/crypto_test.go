@@ -17,5 +17,5 @@ func TestCryptoSteps(t *testing.T) {
 		require.Positive(t, f.Value, f.Name)
 		require.Equal(t, "µs", f.Unit)
 	}
-	require.Equal(t, []string{"rsa_sign", "rsa_verify", "gcm_decrypt", "vault_seal", "vault_unseal"}, names)
+	require.Equal(t, []string{"rsa_sign", "rsa_verify", "gcm_decrypt", "alipay_verify", "vault_seal", "vault_unseal"}, names)
 }

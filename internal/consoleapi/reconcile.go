@@ -26,7 +26,10 @@ type dayView struct {
 	OurPaid      int64     `json:"our_paid" doc:"Payments that the shop has."`
 	OurRefunded  int64     `json:"our_refunded" doc:"Refunds that the shop has."`
 	LedgerNet    int64     `json:"ledger_net" doc:"What the books gained at the platform, before fees."`
-	Difference   int64     `json:"difference" doc:"The bill less the shop."`
+	DecidedPaid  int64     `json:"decided_paid" doc:"Payments that people took over from the bill; negative: that they took back."`
+	DecidedBack  int64     `json:"decided_refunded" doc:"Refunds, as decided_paid."`
+	DecidedNet   int64     `json:"decided_net" doc:"What was booked for that at the platform."`
+	Difference   int64     `json:"difference" doc:"The bill less the shop and what people decided."`
 	Fees         int64     `json:"fees" doc:"What the platform keeps; booked when the day closes."`
 	Digest       string    `json:"digest" doc:"SHA-256 of the bill, nothing without one."`
 	Problem      string    `json:"problem" doc:"The code of what ended the last run early, or nothing."`
@@ -43,9 +46,15 @@ type caseView struct {
 	TransactionID string    `json:"transaction_id" doc:"The platform's number."`
 	BillAmount    int64     `json:"bill_amount" doc:"In the bill; 0 if it has nothing. For fee: the fee."`
 	OurAmount     int64     `json:"our_amount" doc:"In the shop; 0 if it has nothing. For ledger: in the books."`
+	LedgerAmount  int64     `json:"ledger_amount" doc:"In the books."`
 	Currency      string    `json:"currency" doc:"Of both amounts."`
 	Remedy        string    `json:"remedy" doc:"What to do: ask_again, hold_desk, check_platform, record_refund, check_amount, await_refund, check_fee, check_ledger."`
 	CreatedAt     time.Time `json:"created_at" doc:"When it was found."`
+	State         string    `json:"state" enum:"open,agreed,decided" doc:"open: nobody decided; agreed: agrees by now; decided: a person did."`
+	Decisions     []string  `json:"decisions" doc:"What may be decided: accept_fee, accept_state (book nothing), book_payment, book_refund, write_off, void_refund, book_difference, correct_books (book missing)."`
+	Missing       int64     `json:"missing" doc:"What the books gain at the platform when they follow the bill."`
+	Decision      string    `json:"decision" doc:"What was decided, or nothing."`
+	Adjusted      int64     `json:"adjusted" doc:"What that booked at the platform."`
 	Resolved      bool      `json:"resolved" doc:"Whether somebody decided, or it agrees by now."`
 	ResolvedAt    time.Time `json:"resolved_at" doc:"When."`
 	ResolvedBy    string    `json:"resolved_by" doc:"A member of staff; system if it agrees by now."`
@@ -83,7 +92,16 @@ type (
 	resolveCaseIn struct {
 		ID   string `path:"id" format:"uuid" maxLength:"36" doc:"The case."`
 		Body struct {
-			Reason string `json:"reason" minLength:"1" maxLength:"500" doc:"What was found and done, for the record."`
+			Decision string `json:"decision" enum:"accept_fee,accept_state" doc:"What is decided."`
+			Reason   string `json:"reason" minLength:"1" maxLength:"500" doc:"What was found and done, for the record."`
+		}
+	}
+	adjustCaseIn struct {
+		ID   string `path:"id" format:"uuid" maxLength:"36" doc:"The case."`
+		Body struct {
+			Decision string `json:"decision" enum:"book_payment,book_refund,write_off,void_refund,book_difference,correct_books" doc:"What is decided."`
+			Amount   int64  `json:"amount" doc:"What it books: the case's missing, as it was shown."`
+			Reason   string `json:"reason" minLength:"1" maxLength:"500" doc:"What was found and done, for the record."`
 		}
 	}
 )
@@ -100,12 +118,18 @@ func (a *api) addReconcile() {
 	register(a, read("days/{id}", "get_reconcile_day", "Show a day"), a.showDay)
 	register(a, read("days/{id}/cases", "list_reconcile_cases", "List what differs on a day"), a.listCases)
 	register(a, read("cases/{id}", "get_reconcile_case", "Show a case"), a.showCase)
-	register(a, web.Operation{
-		Method: http.MethodPost, Path: "/console/api/v1/reconcile/cases/{id}/resolve", ID: "resolve_reconcile_case", Tag: tagReconcile,
-		Summary: "Note what was decided about a case; it moves no money", Permission: perm.ReconcileResolve, Priority: perm.Normal,
-		Limit: web.LimitStaff, Status: http.StatusNoContent,
-		Errors: map[errs.Kind][]string{errs.NotFound: {"reconcile_case_unknown"}, errs.Invalid: {"reconcile_reason"}},
-	}, a.resolveCase)
+	decide := func(what, name, summary string, p perm.Permission) web.Operation {
+		return web.Operation{
+			Method: http.MethodPost, Path: "/console/api/v1/reconcile/cases/{id}/" + what, ID: name, Tag: tagReconcile,
+			Summary: summary, Permission: p, Priority: perm.Normal, Limit: web.LimitStaff, Status: http.StatusNoContent,
+			Errors: map[errs.Kind][]string{
+				errs.NotFound: {"reconcile_case_unknown"}, errs.Invalid: {"reconcile_reason", "reconcile_decision"},
+				errs.Conflict: {"reconcile_case_changed", "reconcile_still_moving"},
+			},
+		}
+	}
+	register(a, decide("resolve", "resolve_reconcile_case", "Decide about a case; it moves no money", perm.ReconcileResolve), a.resolveCase)
+	register(a, decide("adjust", "adjust_reconcile_case", "Have the books follow the bill by a posting", perm.ReconcileAdjust), a.adjustCase)
 }
 
 func (a *api) listDays(ctx context.Context, p access.Principal, in *listDaysIn) (*daysOut, error) {
@@ -130,7 +154,7 @@ func viewOfDay(d reconcile.Day) dayView {
 	return dayView{
 		ID: d.ID.String(), AccountID: d.AccountID.String(), Date: d.Date, Currency: d.Currency, State: string(d.State),
 		BillCount: d.BillCount, BillPaid: d.BillPaid, BillRefunded: d.BillRefunded, OurCount: d.OurCount, OurPaid: d.OurPaid,
-		OurRefunded: d.OurRefunded, LedgerNet: d.LedgerNet, Difference: d.Difference(), Fees: d.Fees, Digest: d.Digest,
+		OurRefunded: d.OurRefunded, LedgerNet: d.LedgerNet, DecidedPaid: d.Decided.Paid, DecidedBack: d.Decided.Refunded, DecidedNet: d.Decided.Net, Difference: d.Difference(), Fees: d.Fees, Digest: d.Digest,
 		Problem: d.Problem, FetchedAt: d.FetchedAt, ClosedAt: d.ClosedAt,
 	}
 }
@@ -167,10 +191,15 @@ func (a *api) listCases(ctx context.Context, p access.Principal, in *dayCasesIn)
 }
 
 func viewOfCase(c reconcile.Case) caseView {
+	decisions := make([]string, 0, 2)
+	for _, d := range c.Decisions() {
+		decisions = append(decisions, string(d))
+	}
 	return caseView{
 		ID: c.ID.String(), DayID: c.DayID.String(), Kind: string(c.Kind), LineKind: string(c.LineKind), Number: c.Number,
-		TransactionID: c.TransactionID, BillAmount: c.BillAmount, OurAmount: c.OurAmount, Currency: c.Currency,
-		Remedy: string(c.Remedy), CreatedAt: c.CreatedAt, Resolved: !c.ResolvedAt.IsZero(), ResolvedAt: c.ResolvedAt,
+		TransactionID: c.TransactionID, BillAmount: c.BillAmount, OurAmount: c.OurAmount, LedgerAmount: c.LedgerAmount, Currency: c.Currency,
+		Remedy: string(c.Remedy), CreatedAt: c.CreatedAt, State: string(c.State()), Decisions: decisions, Missing: c.Missing(),
+		Decision: string(c.Decision), Adjusted: c.Adjusted, Resolved: c.State() != reconcile.CaseOpen, ResolvedAt: c.ResolvedAt,
 		ResolvedBy: c.ResolvedBy, Reason: c.Reason,
 	}
 }
@@ -189,5 +218,17 @@ func (a *api) resolveCase(ctx context.Context, p access.Principal, in *resolveCa
 	if err != nil {
 		return nil, reconcile.ErrCaseUnknown
 	}
-	return nil, a.deps.Reconcile.Resolve(ctx, p.MerchantID, caseID, in.Body.Reason)
+	return nil, a.deps.Reconcile.Resolve(ctx, p.MerchantID, caseID, reconcile.Verdict{
+		Decision: reconcile.Decision(in.Body.Decision), Reason: in.Body.Reason,
+	})
+}
+
+func (a *api) adjustCase(ctx context.Context, p access.Principal, in *adjustCaseIn) (*struct{}, error) {
+	caseID, err := id.Parse(in.ID)
+	if err != nil {
+		return nil, reconcile.ErrCaseUnknown
+	}
+	return nil, a.deps.Reconcile.Adjust(ctx, p.MerchantID, caseID, reconcile.Verdict{
+		Decision: reconcile.Decision(in.Body.Decision), Amount: in.Body.Amount, Reason: in.Body.Reason,
+	})
 }

@@ -9,4 +9,6 @@
 // "sales", "suspense" (money that does not fit an order), "refunds_due" (money
 // promised back). Money that does not fit goes from suspense to sales when a
 // person accepts it; a refund that the platform refuses is booked back.
+// "adjustments" has the other side of what a person booked to make a day agree
+// with the platform's bill, "fees" what platforms keep.
 package ledger

@@ -15,6 +15,9 @@ const (
 	Suspense   = "suspense"
 	RefundsDue = "refunds_due"
 	Fees       = "fees" // what the platforms keep for themselves
+	// Adjustments is what a person decided that differs between a platform's
+	// bill and the books.
+	Adjustments = "adjustments"
 )
 
 // Provider names the account of the money that lies at a payment account.
@@ -61,6 +64,16 @@ func PostTx(tx *db.Tx, e Entry) error {
 		}
 	}
 	return nil
+}
+
+// LegsTx reads the legs of the one entry of a kind for a subject, none if there
+// is no such entry. Those of the archive it does not find.
+func LegsTx(tx *db.Tx, merchantID id.ID, kind string, subject id.ID) ([]Leg, error) {
+	return db.Collect(tx, func(rows db.Rows) (l Leg, err error) {
+		err = rows.Scan(&l.Account, &l.Amount.Minor, &l.Amount.Currency)
+		return l, err
+	}, `SELECT p.account, p.amount, p.currency FROM ledger_entries e JOIN ledger_postings p ON p.entry_id = e.id
+		WHERE e.merchant_id = $1 AND e.kind = $2 AND e.subject_id = $3 ORDER BY p.leg`, merchantID, kind, subject)
 }
 
 // balanced refuses an entry whose legs do not sum to zero in every currency.

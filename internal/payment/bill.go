@@ -2,6 +2,7 @@ package payment
 
 import (
 	"context"
+	"iter"
 	"time"
 
 	"panshi/internal/errs"
@@ -16,8 +17,8 @@ var ErrBillNotReady = errs.New(errs.Unavailable, "bill_not_ready", "the platform
 type Biller interface {
 	// Bill fetches and checks the bill of a day (year, month and day of date
 	// count, in the platform's zone). A bill whose digest or whose footer does
-	// not fit its lines is an error, never a part of a bill. ErrBillNotReady if
-	// there is none yet.
+	// not fit its lines, or that is another merchant's, is an error, never a part
+	// of a bill. ErrBillNotReady if there is none yet.
 	Bill(ctx context.Context, date time.Time) (Bill, error)
 }
 
@@ -44,12 +45,28 @@ type BillLine struct {
 	At            time.Time
 }
 
-// Bill is a day of one account. Its sums were compared with its lines.
+// Bill is a day of one account. Its sums and its count were compared with its
+// lines. A bill may have 100,000 lines: they are kept as the platform packed
+// them, and unpacked by whoever reads.
 type Bill struct {
 	Date    time.Time // midnight in the platform's zone
-	Lines   []BillLine
+	Count   int64
 	Paid    money.Amount // sum of the payments
 	GivenUp money.Amount // sum of the refunds
 	Fees    money.Amount
-	Digest  string // SHA-256 of the file, hex: what was reconciled
+	Digest  string // SHA-256 of the table, hex: what was reconciled
+	// Lines reads the lines in the platform's order, the same each time. An
+	// error is the last that it gives. Nil if there are none.
+	Lines iter.Seq2[BillLine, error]
+}
+
+// Add counts a line that belongs to the bill, without its fee: how fees are
+// rounded is the platform's.
+func (b *Bill) Add(l BillLine) {
+	b.Count++
+	if l.Kind == BillRefund {
+		b.GivenUp.Minor += l.Amount.Minor
+		return
+	}
+	b.Paid.Minor += l.Amount.Minor
 }

@@ -28,7 +28,9 @@ const (
 	AuditRead     Permission = "audit.read"
 
 	ReconcileRead    Permission = "reconcile.read"
-	ReconcileResolve Permission = "reconcile.resolve"
+	ReconcileResolve Permission = "reconcile.resolve" // note what books nothing
+	ReconcileAdjust  Permission = "reconcile.adjust"  // make the books follow a bill
+
 	// OrdersSettle asks platforms about lost payments and confirms transfers.
 	OrdersSettle Permission = "orders.settle"
 	// LimitsWrite asks for another limit above which refunds need an approval.

@@ -9,16 +9,6 @@ import (
 	"panshi/internal/payment/wire"
 )
 
-// State is where a day stands.
-type State string
-
-// The states of the diagram in doc.go.
-const (
-	Open    State = "open"    // no bill yet, or a run did not end
-	Differs State = "differs" // compared, and something does not agree
-	Closed  State = "closed"
-)
-
 // Day is one day of one account. Sums are minor units.
 type Day struct {
 	ID           id.ID     `json:"id"`
@@ -34,7 +24,8 @@ type Day struct {
 	OurCount     int64     `json:"our_count"`
 	OurPaid      int64     `json:"our_paid"`
 	OurRefunded  int64     `json:"our_refunded"`
-	LedgerNet    int64     `json:"ledger_net"`        // what the books gained at the platform, before fees
+	LedgerNet    int64     `json:"ledger_net"` // what the books gained at the platform, before fees
+	Decided      Decided   `json:"decided"`
 	Digest       string    `json:"digest"`            // SHA-256 of the bill; "" if there was none
 	Problem      string    `json:"problem,omitempty"` // the code of what ended the last run early
 	FetchedAt    time.Time `json:"fetched_at,omitzero"`
@@ -44,15 +35,25 @@ type Day struct {
 	stored int64 // lines of the bill that are in the database
 }
 
-// Difference is the platform's net less ours.
-func (d Day) Difference() int64 {
-	return (d.BillPaid - d.BillRefunded) - (d.OurPaid - d.OurRefunded)
+// Decided is what people decided about a day's cases: what they took over from
+// the bill, or took back, and what they booked for it. Minor units.
+type Decided struct {
+	Count    int64 `json:"count"` // movements
+	Paid     int64 `json:"paid"`
+	Refunded int64 `json:"refunded"`
+	Net      int64 `json:"net"` // what their postings moved at the platform
 }
 
-// agrees tells whether bill, payments and books have the same sums.
+// Difference is the platform's net less ours and what people decided.
+func (d Day) Difference() int64 {
+	return (d.BillPaid - d.BillRefunded) - (d.OurPaid + d.Decided.Paid - d.OurRefunded - d.Decided.Refunded)
+}
+
+// agrees tells whether bill, payments and books have the same sums, decisions
+// included.
 func (d Day) agrees() bool {
-	return d.BillCount == d.OurCount && d.BillPaid == d.OurPaid && d.BillRefunded == d.OurRefunded &&
-		d.LedgerNet == d.BillPaid-d.BillRefunded
+	return d.BillCount == d.OurCount+d.Decided.Count && d.BillPaid == d.OurPaid+d.Decided.Paid &&
+		d.BillRefunded == d.OurRefunded+d.Decided.Refunded && d.LedgerNet+d.Decided.Net == d.BillPaid-d.BillRefunded
 }
 
 // Kind is what does not agree.
@@ -94,12 +95,18 @@ type Case struct {
 	Number        string           `json:"number"` // our payment or refund number
 	BillAmount    int64            `json:"bill_amount"`
 	OurAmount     int64            `json:"our_amount"`
+	LedgerAmount  int64            `json:"ledger_amount"` // what the books have of it
 	Currency      string           `json:"currency"`
 	Remedy        Remedy           `json:"remedy"`
 	CreatedAt     time.Time        `json:"created_at"`
 	ResolvedAt    time.Time        `json:"resolved_at,omitzero"`
 	ResolvedBy    string           `json:"resolved_by,omitempty"` // a staff id; "system" if it agrees by now
 	Reason        string           `json:"reason,omitempty"`
+	Decision      Decision         `json:"decision,omitempty"`
+	Adjusted      int64            `json:"adjusted,omitempty"` // what the decision's posting moved at the platform
+
+	account id.ID // whose books have it
+	posted  int64 // postings that there ever were
 }
 
 // Errors of this package.
@@ -108,6 +115,10 @@ var (
 	ErrCaseUnknown = errs.New(errs.NotFound, "reconcile_case_unknown", "there is no such open case")
 	ErrDayNotOver  = errs.Field("date", "reconcile_day_not_over", "this day is not over yet at the platform")
 	ErrDate        = errs.Field("date", "reconcile_date", "a date is written like 2026-05-03")
+
+	ErrDecision    = errs.Field("decision", "reconcile_decision", "this decision does not fit what differs")
+	ErrStillMoving = errs.New(errs.Conflict, "reconcile_still_moving", "the shop has not finished this refund; it may still come to agree")
+	ErrCaseChanged = errs.New(errs.Conflict, "reconcile_case_changed", "the case is not what you were shown; look again")
 	errOvertaken   = errs.New(errs.Conflict, "reconcile_overtaken", "another run of this day began meanwhile")
 	errRepeated    = errs.New(errs.Integrity, "reconcile_line_repeated", "the bill has the same movement twice")
 	errNoBill      = errs.New(errs.Conflict, "reconcile_no_bills", "this platform makes no bills")

@@ -2,12 +2,8 @@ package reconcile
 
 import (
 	"context"
-	"strings"
-	"unicode/utf8"
 
-	"panshi/internal/audit"
 	"panshi/internal/db"
-	"panshi/internal/errs"
 	"panshi/internal/id"
 )
 
@@ -53,65 +49,11 @@ func (s *Service) Cases(ctx context.Context, merchantID, dayID, after id.ID, lim
 	return cases, err
 }
 
-// openCaseTx reads one case that nobody has decided about.
-func openCaseTx(tx *db.Tx, merchantID, caseID id.ID) (Case, error) {
-	found, err := db.Collect(tx, scanCase, `SELECT `+caseColumns+` FROM reconcile_cases
-		WHERE id = $1 AND merchant_id = $2 AND resolved_at IS NULL`, caseID, merchantID)
-	if err != nil {
-		return Case{}, err
-	}
-	if len(found) == 0 {
-		return Case{}, ErrCaseUnknown
-	}
-	return found[0], nil
-}
-
 // Case reads one case, resolved or not.
 func (s *Service) Case(ctx context.Context, merchantID, caseID id.ID) (c Case, err error) {
-	err = s.db.View(ctx, func(tx *db.Tx) error {
-		found, err := db.Collect(tx, scanCase, `SELECT `+caseColumns+` FROM reconcile_cases WHERE id = $1 AND merchant_id = $2`,
-			caseID, merchantID)
-		if err == nil && len(found) == 0 {
-			return ErrCaseUnknown
-		}
-		if err == nil {
-			c = found[0]
-		}
+	err = s.db.View(ctx, func(tx *db.Tx) (err error) {
+		c, err = caseByIDTx(tx, merchantID, caseID)
 		return err
 	})
 	return c, err
-}
-
-// Resolve notes what a person decided about a case. It moves no money, and no
-// reason makes sums agree: a day with a difference in money stays open until
-// the difference is gone.
-func (s *Service) Resolve(ctx context.Context, merchantID, caseID id.ID, reason string) error {
-	reason = strings.TrimSpace(reason)
-	if n := utf8.RuneCountInString(reason); n < 1 || n > 500 || !utf8.ValidString(reason) || strings.ContainsRune(reason, 0) {
-		return errs.Field("reason", "reconcile_reason", "a reason has 1 to 500 characters")
-	}
-	actor, request := audit.Origin(ctx)
-	by := actor.ID
-	if by == "" {
-		by = actor.Kind
-	}
-	return s.db.Update(ctx, func(tx *db.Tx) error {
-		c, err := openCaseTx(tx, merchantID, caseID)
-		if err != nil {
-			return err
-		}
-		changed, err := tx.Exec(`UPDATE reconcile_cases SET resolved_at = $1, resolved_by = $2, reason = $3
-			WHERE id = $4 AND merchant_id = $5 AND resolved_at IS NULL`, db.Millis(tx.Now()), by, reason, caseID, merchantID)
-		if err == nil && changed != 1 {
-			return ErrCaseUnknown
-		}
-		if err != nil {
-			return err
-		}
-		return audit.RecordTx(tx, audit.Record{
-			MerchantID: merchantID, Actor: actor, RequestID: request, Action: "reconcile.case_resolved",
-			SubjectKind: "reconcile_case", SubjectID: caseID,
-			Detail: map[string]string{"kind": string(c.Kind), "number": c.Number, "transaction_id": c.TransactionID, "reason": reason},
-		})
-	})
 }

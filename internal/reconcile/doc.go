@@ -12,7 +12,18 @@
 // A run fetches the bill, stores its lines, matches them with ours in pages and
 // the other way round, and writes a case for each difference. Money that only
 // the platform knows is never believed from a bill: the platform is asked, and
-// its answer goes through the one door (checkout.Settle). A day closes only
-// when bill, payments and books agree to the fen; its fee is booked in the same
-// transaction. A closed day never changes again.
+// its answer goes through the one door (checkout.Settle).
+//
+//	      ┌──it agrees by now──▶ agreed
+//	open ─┤     ◀──it differs again──┘
+//	      └──a person decides──▶ decided
+//	            ◀──it is another difference──┤
+//	                  agreed ◀──it agrees by now──┘
+//
+// What is left is decided by a person, who names a remedy: the bill is right,
+// and the books follow it by a posting against "adjustments". A decision holds
+// for the difference that it was made for; a run that meets another one, or
+// none, books it back. A day closes only when bill, payments and books agree to
+// the fen, decisions included; its fee is booked in the same transaction. A
+// closed day never changes again. states.go has both diagrams as tables.
 package reconcile

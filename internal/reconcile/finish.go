@@ -7,6 +7,7 @@ import (
 
 	"panshi/internal/audit"
 	"panshi/internal/db"
+	"panshi/internal/fault"
 	"panshi/internal/ledger"
 	"panshi/internal/money"
 )
@@ -27,6 +28,10 @@ func (r *run) finish(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := r.revise(ctx); err != nil {
+		return err
+	}
+	fault.Point("reconcile.finish.before-end")
 	before := r.day
 	return r.s.db.Update(ctx, func(tx *db.Tx) error {
 		r.day = before
@@ -37,11 +42,14 @@ func (r *run) finish(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if r.day.Decided, err = decidedTx(tx, r.day); err != nil {
+			return err
+		}
 		r.day.State, r.day.Problem = Differs, ""
 		if open == 0 && r.day.agrees() {
-			return r.closeTx(ctx, tx)
+			return r.closeTx(ctx, tx, before.State)
 		}
-		return endTx(tx, r.day, r.next())
+		return endTx(tx, before.State, r.day, r.next())
 	})
 }
 
@@ -55,10 +63,10 @@ func (r *run) next() time.Time {
 }
 
 // closeTx books the day's fee, writes the audit record and closes the day.
-func (r *run) closeTx(ctx context.Context, tx *db.Tx) error {
+func (r *run) closeTx(ctx context.Context, tx *db.Tx, before State) error {
 	d := &r.day
 	d.State, d.ClosedAt = Closed, tx.Now()
-	if err := endTx(tx, *d, time.Time{}); err != nil {
+	if err := endTx(tx, before, *d, time.Time{}); err != nil {
 		return err
 	}
 	if d.Fees != 0 {
@@ -73,7 +81,8 @@ func (r *run) closeTx(ctx context.Context, tx *db.Tx) error {
 		SubjectKind: "reconcile_day", SubjectID: d.ID, Detail: map[string]string{
 			"date": d.Date, "account": d.AccountID.String(), "lines": strconv.FormatInt(d.BillCount, 10),
 			"paid": strconv.FormatInt(d.BillPaid, 10), "refunded": strconv.FormatInt(d.BillRefunded, 10),
-			"fees": strconv.FormatInt(d.Fees, 10), "currency": d.Currency, "digest": d.Digest,
+			"decided_net": strconv.FormatInt(d.Decided.Net, 10),
+			"fees":        strconv.FormatInt(d.Fees, 10), "currency": d.Currency, "digest": d.Digest,
 		},
 	})
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/alipay"
 	"panshi/internal/catalog"
 	"panshi/internal/check"
 	"panshi/internal/checkout"
@@ -30,6 +31,7 @@ import (
 	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
+	"panshi/internal/payment/routing"
 	"panshi/internal/vault"
 	"panshi/internal/wechatpay"
 	"panshi/sandbox"
@@ -38,16 +40,28 @@ import (
 // shop sells through the real simulator; one clock drives both.
 type shop struct {
 	t        *testing.T
+	provider string
 	db       db.DB
+	recorder *dbtest.Recorder // stands before the database for reconciling only
 	clock    *clock.Manual
 	url      string
 	client   *http.Client
 	checkout *checkout.Service
 	svc      *Service
+	accounts *payment.Accounts
 	merchant merchant.Merchant
+	account  payment.Account
 	sku      catalog.SKU
-	bend     func(*payment.Bill) // spoils the next bills
+	bend     func(*draft)                            // spoils the next bills
+	instead  func(payment.Provider) payment.Provider // whose bills come for whom
 	sold     int
+	method   string // of accounts to come; "" is what the platform's first is
+}
+
+// draft is a bill with its lines, which a test may spoil.
+type draft struct {
+	payment.Bill
+	lines []payment.BillLine
 }
 
 // bent is the real account, whose bills the test may spoil.
@@ -57,20 +71,55 @@ type bent struct {
 }
 
 func (b bent) Bill(ctx context.Context, date time.Time) (payment.Bill, error) {
-	bill, err := b.Provider.(payment.Biller).Bill(ctx, date)
-	if err == nil && b.s.bend != nil {
-		b.s.bend(&bill)
-		bill.Digest = fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, bill.Lines)))
+	from := b.Provider
+	if b.s.instead != nil {
+		from = b.s.instead(from)
 	}
-	return bill, err
+	bill, err := from.(payment.Biller).Bill(ctx, date)
+	if err != nil || b.s.bend == nil {
+		return bill, err
+	}
+	d := draft{Bill: bill}
+	for l, err := range linesOf(bill) {
+		if err != nil {
+			return bill, err
+		}
+		d.lines = append(d.lines, l)
+	}
+	b.s.bend(&d)
+	d.Count = int64(len(d.lines))
+	d.Digest = fmt.Sprintf("%x", sha256.Sum256(fmt.Append(nil, d.lines)))
+	d.Lines = func(yield func(payment.BillLine, error) bool) {
+		for _, l := range d.lines {
+			if !yield(l, nil) {
+				return
+			}
+		}
+	}
+	return d.Bill, nil
 }
 
-func newShop(t *testing.T) *shop {
+// platforms are what each test of a bill runs against.
+func platforms() []string { return []string{"wechatpay", "alipay"} }
+
+// onBoth runs a test against each platform.
+func onBoth(t *testing.T, test func(t *testing.T, s *shop)) {
+	t.Helper()
+	t.Parallel()
+	for _, provider := range platforms() {
+		t.Run(provider, func(t *testing.T) {
+			t.Parallel()
+			test(t, newShop(t, provider))
+		})
+	}
+}
+
+func newShop(t *testing.T, provider string) *shop {
 	t.Helper()
 	// Noon of the platform's day: ids are of the machine's clock, at most half
 	// a day away.
 	now := time.Now().In(Zone())
-	s := &shop{t: t, clock: clock.NewManual(time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, Zone()))}
+	s := &shop{t: t, provider: provider, clock: clock.NewManual(time.Date(now.Year(), now.Month(), now.Day(), 12, 0, 0, 0, Zone()))}
 	s.db = dbtest.Open(t, dbtest.Options{Clock: s.clock})
 	box, err := sandbox.New(sandbox.Config{StateFile: filepath.Join(t.TempDir(), "state"), Now: s.clock.Now})
 	require.NoError(t, err)
@@ -79,30 +128,63 @@ func newShop(t *testing.T) *shop {
 	s.url, s.client = server.URL, server.Client()
 	v, err := vault.Create(vault.DefaultConfig(filepath.Join(t.TempDir(), "shop")))
 	require.NoError(t, err)
-	accounts := payment.NewAccounts(s.db, v, map[string]payment.Factory{"wechatpay": func(raw []byte) (payment.Provider, error) {
-		var cfg wechatpay.Config
-		if err := json.Unmarshal(raw, &cfg); err != nil {
-			return nil, err
-		}
-		a, err := wechatpay.New(cfg, server.Client(), s.clock)
-		return bent{a, s}, err
-	}})
+	s.accounts = payment.NewAccounts(s.db, v, s.factories())
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	cfg := checkout.Defaults()
 	cfg.UnpaidLimit, cfg.PublicURL = 0, "http://127.0.0.1"
-	s.checkout = checkout.New(s.db, v, accounts, cfg, s.clock, log)
-	s.svc = New(s.db, accounts, Door{
+	router := routing.New(s.accounts, s.clock, log)
+	s.recorder = dbtest.Record(s.db)
+	s.checkout = checkout.New(s.db, v, router, cfg, s.clock, log)
+	s.svc = New(s.recorder, router, Door{
 		Settle: func(ctx context.Context, a payment.Account, r payment.Report) error {
 			_, err := s.checkout.Settle(ctx, a, r, "query")
 			return err
 		}, SettleRefund: s.checkout.SettleRefund,
 	}, s.clock, log)
-	s.open(accounts)
+	s.merchant, s.sku = s.open("test")
+	s.account = s.enlist(s.merchant.ID, "test")
 	return s
 }
 
-// open makes a merchant with an account at the simulator and a product.
-func (s *shop) open(accounts *payment.Accounts) {
+// factories make the real clients of both platforms.
+func (s *shop) factories() map[string]payment.Factory {
+	return map[string]payment.Factory{
+		"wechatpay": func(raw []byte) (payment.Provider, error) {
+			var cfg wechatpay.Config
+			if err := json.Unmarshal(raw, &cfg); err != nil {
+				return nil, err
+			}
+			a, err := wechatpay.New(cfg, s.client, s.clock)
+			return bent{a, s}, err
+		},
+		"alipay": func(raw []byte) (payment.Provider, error) {
+			var cfg alipay.Config
+			if err := json.Unmarshal(raw, &cfg); err != nil {
+				return nil, err
+			}
+			a, err := alipay.New(cfg, s.client, s.clock)
+			return bent{a, s}, err
+		},
+	}
+}
+
+// open makes a merchant with a product.
+func (s *shop) open(slug string) (merchant.Merchant, catalog.SKU) {
+	s.t.Helper()
+	m, err := merchant.NewService(s.db, s.clock).Put(s.t.Context(), merchant.Merchant{Slug: slug, Name: "测试", Currency: money.CNY, Open: true})
+	require.NoError(s.t, err)
+	p, err := catalog.NewService(s.db).Put(s.t.Context(), catalog.Product{
+		MerchantID: m.ID, Slug: "work", Kind: catalog.Manual, Title: "work", On: true,
+		SKUs: []catalog.SKU{{Code: "work", Price: money.Of(1000, money.CNY), On: true}},
+	})
+	require.NoError(s.t, err)
+	return m, p.SKUs[0]
+}
+
+// enlist gives a merchant of the shop an account at the simulator, where it has
+// a name.
+func (s *shop) enlist(merchantID id.ID, name string) payment.Account {
+	s.t.Helper()
 	var c struct {
 		MchID  string `json:"mchid"`
 		AppID  string `json:"app_id"`
@@ -111,25 +193,38 @@ func (s *shop) open(accounts *payment.Accounts) {
 		APIv3  string `json:"api_v3_key"`
 		KeyID  string `json:"public_key_id"`
 		Public string `json:"public_key"`
+		Alipay struct {
+			AppID    string `json:"app_id"`
+			SellerID string `json:"seller_id"`
+			Key      string `json:"app_private_key"`
+			Public   string `json:"alipay_public_key"`
+			Gateway  string `json:"gateway"`
+		} `json:"alipay"`
 	}
-	s.simulate(http.MethodPost, "merchants", map[string]any{"name": "test"}, &c)
-	config, err := json.Marshal(wechatpay.Config{
-		BaseURL: s.url, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.Serial, MerchantKeyPEM: c.Key, APIv3Key: c.APIv3,
-		PlatformKeys: map[string]string{c.KeyID: c.Public},
-	})
+	s.simulate(http.MethodPost, "merchants", map[string]any{"name": name}, &c)
+	a := payment.Account{MerchantID: merchantID, Provider: s.provider, Name: "账户", On: true, Sandbox: true}
+	var cfg any
+	switch s.provider {
+	case "alipay":
+		a.Method, a.ExternalRef, a.AppRef = alipay.Precreate, c.Alipay.SellerID, c.Alipay.AppID
+		cfg = alipay.Config{
+			BaseURL: c.Alipay.Gateway, AppID: c.Alipay.AppID, SellerID: c.Alipay.SellerID, AppKeyPEM: c.Alipay.Key, PublicKey: c.Alipay.Public,
+		}
+	default:
+		a.Method, a.ExternalRef, a.AppRef = "native", c.MchID, c.AppID
+		cfg = wechatpay.Config{
+			BaseURL: s.url, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.Serial, MerchantKeyPEM: c.Key, APIv3Key: c.APIv3,
+			PlatformKeys: map[string]string{c.KeyID: c.Public},
+		}
+	}
+	if s.method != "" {
+		a.Method = s.method
+	}
+	config, err := json.Marshal(cfg)
 	require.NoError(s.t, err)
-	s.merchant, err = merchant.NewService(s.db, s.clock).Put(s.t.Context(), merchant.Merchant{Slug: "test", Name: "测试", Currency: money.CNY, Open: true})
+	a, err = s.accounts.Put(s.t.Context(), a, config)
 	require.NoError(s.t, err)
-	_, err = accounts.Put(s.t.Context(), payment.Account{
-		MerchantID: s.merchant.ID, Provider: "wechatpay", Method: "native", ExternalRef: c.MchID, AppRef: c.AppID, Name: "微信支付", On: true, Sandbox: true,
-	}, config)
-	require.NoError(s.t, err)
-	p, err := catalog.NewService(s.db).Put(s.t.Context(), catalog.Product{
-		MerchantID: s.merchant.ID, Slug: "work", Kind: catalog.Manual, Title: "work", On: true,
-		SKUs: []catalog.SKU{{Code: "work", Price: money.Of(1000, money.CNY), On: true}},
-	})
-	require.NoError(s.t, err)
-	s.sku = p.SKUs[0]
+	return a
 }
 
 func (s *shop) simulate(method, what string, body, answer any) {
@@ -166,11 +261,27 @@ func (s *shop) pay() (order.Order, payment.Payment) {
 	})
 	require.NoError(s.t, err)
 	p, err := s.checkout.StartPayment(s.t.Context(), checkout.PayRequest{
-		MerchantID: s.merchant.ID, OrderNo: placed.Order.No, Token: placed.AccessToken, Key: key,
+		MerchantID: s.merchant.ID, OrderNo: placed.Order.No, Token: placed.AccessToken, Key: key, ClientIP: "127.0.0.1",
 	})
 	require.NoError(s.t, err)
+	s.opens(p)
 	s.simulate(http.MethodPost, "pay", map[string]any{"out_trade_no": p.No}, nil)
 	return placed.Order, p
+}
+
+// opens goes where the buyer is sent, if so: Alipay knows an order of a page
+// only then.
+func (s *shop) opens(p payment.Payment) {
+	s.t.Helper()
+	i, _ := p.Instruction()
+	if i.URL == "" {
+		return
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, i.URL, nil)
+	require.NoError(s.t, err)
+	resp, err := s.client.Do(req)
+	require.NoError(s.t, err)
+	require.NoError(s.t, resp.Body.Close())
 }
 
 // buy pays, and the shop learns of it.

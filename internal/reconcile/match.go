@@ -40,18 +40,26 @@ func (p pair) number() string {
 	return p.paymentNo
 }
 
+// signed is what an amount of the pair means at the platform.
+func (p pair) signed(amount int64) int64 {
+	if p.kind == payment.BillRefund {
+		return -amount
+	}
+	return amount
+}
+
 // key is where a page of one kind goes on.
 type key struct{ transactionID, refundNo string }
 
-// booked is what the entries of one payment or refund moved at the platform,
-// live or archived.
+// booked is what the entries of one transaction (of its payment o) or refund
+// moved at the platform, live or archived.
 const (
 	bookedLive = `COALESCE((SELECT SUM(b.amount) FROM ledger_entries e JOIN ledger_postings b ON b.entry_id = e.id
 		WHERE b.account >= 'provider/' AND b.account < 'provider0' AND `
 	bookedOld = `COALESCE((SELECT SUM(b.amount) FROM ledger_entries e JOIN archived_ledger_postings b ON b.entry_id = e.id
 		WHERE b.account >= 'provider/' AND b.account < 'provider0' AND `
-	ofTransaction = `e.subject_id = p.id AND (e.kind = 'suspense/' || t.transaction_id
-		OR (e.kind = 'payment' AND p.transaction_id = t.transaction_id))), 0)`
+	ofTransaction = `e.subject_id = o.id AND (e.kind = 'suspense/' || t.transaction_id
+		OR (e.kind = 'payment' AND o.transaction_id = t.transaction_id))), 0)`
 	ofRefund = `e.subject_id = r.id AND e.kind = 'refund_paid'), 0)`
 )
 
@@ -72,6 +80,7 @@ func paymentsTx(tx *db.Tx, d Day, after key) ([]pair, error) {
 		FROM reconcile_lines l LEFT JOIN payments p ON p.payment_no = l.payment_no AND p.merchant_id = l.merchant_id
 		LEFT JOIN payment_transactions t ON t.provider = p.provider AND t.account_id = p.account_id
 			AND t.transaction_id = l.transaction_id
+		LEFT JOIN payments o ON o.id = t.payment_id
 		WHERE l.merchant_id = $1 AND l.day_id = $2 AND l.kind = 'payment' AND (l.transaction_id, l.refund_no) > ($3, $4)
 		ORDER BY l.transaction_id, l.refund_no LIMIT $5`, d.MerchantID, d.ID, after.transactionID, after.refundNo, pageLines)
 }
@@ -138,14 +147,15 @@ func (p pair) feeFits() bool {
 func (p pair) caseOf(k Kind, r Remedy) Case {
 	c := Case{
 		Kind: k, Remedy: r, LineKind: p.kind, TransactionID: p.transactionID, Number: p.number(),
-		BillAmount: p.amount, OurAmount: p.ours,
+		BillAmount: p.amount, OurAmount: p.ours, LedgerAmount: p.ledger, account: p.account,
 	}
-	switch k {
-	case Fee:
-		c.BillAmount, c.OurAmount = p.fee, 0
-	case Books:
+	switch {
+	case k == Fee:
+		c.BillAmount, c.OurAmount, c.LedgerAmount = p.fee, 0, 0
+	case k == Books:
 		c.OurAmount = p.ledger
-	case OursOnly, TheirsOnly, Amount, Status:
+	case k == Status && !p.done:
+		c.OurAmount = 0
 	}
 	return c
 }

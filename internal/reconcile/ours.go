@@ -85,14 +85,14 @@ func ourPaymentsTx(tx *db.Tx, a payment.Account, w window) ([]pair, error) {
 		p := pair{kind: payment.BillPayment, account: a.ID, known: true, done: true}
 		err := rows.Scan(&p.owner, &p.paymentNo, &p.transactionID, &p.ours, &p.currency, &p.ledger)
 		return p, err
-	}, `SELECT p.id, p.payment_no, t.transaction_id, t.amount, t.currency, `+bookedLive+ofTransaction+` + `+bookedOld+ofTransaction+`
-		FROM payments p JOIN payment_transactions t ON t.provider = p.provider AND t.account_id = p.account_id
-			AND t.transaction_id = p.transaction_id
-		WHERE p.id > $1 AND p.id < $2 AND p.account_id = $3 AND p.merchant_id = $4 AND p.transaction_id <> ''
+	}, `SELECT o.id, o.payment_no, t.transaction_id, t.amount, t.currency, `+bookedLive+ofTransaction+` + `+bookedOld+ofTransaction+`
+		FROM payments o JOIN payment_transactions t ON t.provider = o.provider AND t.account_id = o.account_id
+			AND t.transaction_id = o.transaction_id
+		WHERE o.id > $1 AND o.id < $2 AND o.account_id = $3 AND o.merchant_id = $4 AND o.transaction_id <> ''
 		AND COALESCE(t.paid_at, t.created_at) >= $5 AND COALESCE(t.paid_at, t.created_at) < $6
-		AND NOT EXISTS (SELECT 1 FROM reconcile_lines l WHERE l.merchant_id = p.merchant_id AND l.kind = 'payment'
+		AND NOT EXISTS (SELECT 1 FROM reconcile_lines l WHERE l.merchant_id = o.merchant_id AND l.kind = 'payment'
 			AND l.transaction_id = t.transaction_id)
-		ORDER BY p.id LIMIT $7`, begin, id.Lowest(w.beginEnd), a.ID, a.MerchantID, db.Millis(w.from), db.Millis(w.to), pageLines)
+		ORDER BY o.id LIMIT $7`, begin, id.Lowest(w.beginEnd), a.ID, a.MerchantID, db.Millis(w.from), db.Millis(w.to), pageLines)
 }
 
 // ourRefundsTx reads refunds that were done on a day and that no bill has.

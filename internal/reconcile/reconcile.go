@@ -152,7 +152,7 @@ func (s *Service) sweep(ctx context.Context) (more bool, err error) {
 	}
 	at := slices.IndexFunc(groups, func(g group) bool { return g.main.ID == due.AccountID })
 	if at < 0 { // switched off since
-		return true, s.db.Update(ctx, func(tx *db.Tx) error { return problemTx(tx, due, "reconcile_no_account", time.Time{}) })
+		return true, s.db.Update(ctx, func(tx *db.Tx) error { return problemTx(tx, due, errNoAccount.Code, time.Time{}) })
 	}
 	d, err := s.runDay(audit.WithOrigin(ctx, audit.System(), ""), groups[at], due.Date, func(string, int64, int64) {})
 	if errors.Is(err, payment.ErrBillNotReady) || errors.Is(err, errOvertaken) {
@@ -189,13 +189,20 @@ func (s *Service) plan(ctx context.Context, groups []group) error {
 	return nil
 }
 
+// planOne makes the row of a day if there is none. One that was given up
+// because its account was off is due again: the account is back.
 func (s *Service) planOne(ctx context.Context, g group, date time.Time) error {
-	text := date.Format(time.DateOnly)
-	err := s.db.View(ctx, func(tx *db.Tx) error {
-		_, err := dayOfTx(tx, g, text)
+	text, day := date.Format(time.DateOnly), Day{}
+	err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		day, err = dayOfTx(tx, g, text)
 		return err
 	})
-	if !errors.Is(err, ErrDayUnknown) {
+	switch {
+	case err == nil && day.Problem == errNoAccount.Code:
+		return s.db.Update(ctx, func(tx *db.Tx) error {
+			return problemTx(tx, day, "", tx.Now())
+		})
+	case !errors.Is(err, ErrDayUnknown):
 		return err
 	}
 	return s.db.Update(ctx, func(tx *db.Tx) error {

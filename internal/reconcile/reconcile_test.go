@@ -18,8 +18,10 @@ import (
 // second that the shop notes the next day: the day closes by itself, its fee is
 // booked, and a second run finds nothing to do.
 func TestDayCloses(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
+	onBoth(t, testDayCloses)
+}
+
+func testDayCloses(t *testing.T, s *shop) {
 	_, p := s.buy()
 	s.refund(p, 300)
 	o, _ := s.buy()
@@ -70,18 +72,20 @@ func TestDayCloses(t *testing.T) {
 // Each difference is its case and no other, a second run does not double it,
 // and when its cause is gone the day closes.
 func TestEachDifferenceIsItsCase(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
+	onBoth(t, testEachDifferenceIsItsCase)
+}
+
+func testEachDifferenceIsItsCase(t *testing.T, s *shop) {
 	_, p := s.buy()
 	s.refund(p, 300)
 	s.buy()
 	date := s.tomorrow()
-	one := func(change func(l *payment.BillLine)) func(*payment.Bill) {
-		return func(b *payment.Bill) { change(&b.Lines[0]) }
+	one := func(change func(l *payment.BillLine)) func(*draft) {
+		return func(b *draft) { change(&b.lines[0]) }
 	}
 	for _, c := range []struct {
 		name       string
-		bend       func(*payment.Bill)
+		bend       func(*draft)
 		faults     map[string]any
 		do, undo   string
 		kind       Kind
@@ -92,20 +96,20 @@ func TestEachDifferenceIsItsCase(t *testing.T) {
 		{name: "payment not in the bill", faults: map[string]any{"bills": map[string]any{"omit": 1}}, kind: OursOnly, line: payment.BillPayment, remedy: CheckPlatform, ours: 1000},
 		{name: "payment that nobody knows", faults: map[string]any{"bills": map[string]any{"extra": 1}}, kind: TheirsOnly, line: payment.BillPayment, remedy: CheckPlatform, bill: 100},
 		{name: "a fen more", faults: map[string]any{"bills": map[string]any{"amount": true}}, kind: Amount, line: payment.BillPayment, remedy: CheckAmount, bill: 1001, ours: 1000},
-		{name: "refund not in the bill", bend: func(b *payment.Bill) {
-			for i, l := range b.Lines {
+		{name: "refund not in the bill", bend: func(b *draft) {
+			for i, l := range b.lines {
 				if l.Kind == payment.BillRefund {
 					b.GivenUp.Minor -= l.Amount.Minor
-					b.Lines = append(b.Lines[:i], b.Lines[i+1:]...)
+					b.lines = append(b.lines[:i], b.lines[i+1:]...)
 					return
 				}
 			}
 		}, kind: OursOnly, line: payment.BillRefund, remedy: CheckPlatform, ours: 300},
-		{name: "refund of somebody else", bend: func(b *payment.Bill) { foreignRefunds(b, 1) }, kind: TheirsOnly, line: payment.BillRefund, remedy: RecordRefund, bill: 7},
-		{name: "refund not finished there", bend: func(b *payment.Bill) {
-			for i := range b.Lines {
-				if b.Lines[i].Kind == payment.BillRefund {
-					b.Lines[i].State = "PROCESSING"
+		{name: "refund of somebody else", bend: func(b *draft) { foreignRefunds(b, 1) }, kind: TheirsOnly, line: payment.BillRefund, remedy: RecordRefund, bill: 7},
+		{name: "refund not finished there", bend: func(b *draft) {
+			for i := range b.lines {
+				if b.lines[i].Kind == payment.BillRefund {
+					b.lines[i].State = "PROCESSING"
 				}
 			}
 		}, kind: Status, line: payment.BillRefund, remedy: AwaitRefund, bill: 300, ours: 300},
@@ -148,20 +152,27 @@ func TestEachDifferenceIsItsCase(t *testing.T) {
 
 // decideFee resolves the one case that is left.
 func (s *shop) decideFee(d DayReport) {
-	ctx := audit.WithOrigin(s.t.Context(), audit.Actor{Kind: "staff", ID: "chen"}, "")
-	require.ErrorContains(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, " "), "reconcile_reason")
-	require.ErrorIs(s.t, s.svc.Resolve(ctx, id.New(), d.Cases[0].ID, "theirs"), ErrCaseUnknown)
-	require.NoError(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, "the contract changed"))
-	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, d.Cases[0].ID, "again"), ErrCaseUnknown)
-	c, err := s.svc.Case(ctx, s.merchant.ID, d.Cases[0].ID)
+	s.t.Helper()
+	ctx, caseID := s.byChen(), d.Cases[0].ID
+	require.ErrorContains(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, " "}), "reconcile_reason")
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, id.New(), caseID, Verdict{AcceptFee, 0, "theirs"}), ErrCaseUnknown)
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptState, 0, "no state"}), ErrDecision)
+	require.NoError(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, "the contract changed"}))
+	require.ErrorIs(s.t, s.svc.Resolve(ctx, s.merchant.ID, caseID, Verdict{AcceptFee, 0, "again"}), ErrCaseUnknown)
+	c, err := s.svc.Case(ctx, s.merchant.ID, caseID)
 	require.NoError(s.t, err)
-	require.Equal(s.t, []string{"chen", "the contract changed"}, []string{c.ResolvedBy, c.Reason})
+	require.Equal(s.t, []any{"chen", "the contract changed", AcceptFee, CaseDecided}, []any{c.ResolvedBy, c.Reason, c.Decision, c.State()})
+}
+
+// byChen is a context in which a member of staff acts.
+func (s *shop) byChen() context.Context {
+	return audit.WithOrigin(s.t.Context(), audit.Actor{Kind: "staff", ID: "chen"}, "")
 }
 
 // foreignRefunds puts refunds into a bill that the shop knows nothing of.
-func foreignRefunds(b *payment.Bill, n int) {
+func foreignRefunds(b *draft, n int) {
 	for i := range n {
-		b.Lines = append(b.Lines, payment.BillLine{
+		b.lines = append(b.lines, payment.BillLine{
 			Kind: payment.BillRefund, PaymentNo: "X", TransactionID: "4200", RefundNo: fmt.Sprintf("X%04d", i), State: "SUCCESS",
 			Amount: money.Of(7, money.CNY), Fee: money.Of(0, money.CNY), At: b.Date,
 		})
@@ -172,12 +183,14 @@ func foreignRefunds(b *payment.Bill, n int) {
 // Money that the platform told nobody of comes in through the one door, and so
 // does the end of a refund; a bill alone moves nothing.
 func TestLostMoneyIsSettledByAsking(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
+	onBoth(t, testLostMoneyIsSettledByAsking)
+}
+
+func testLostMoneyIsSettledByAsking(t *testing.T, s *shop) {
 	s.buy()
 	s.pay()
 	date := s.tomorrow()
-	s.faults(map[string]any{"api": map[string]any{"status_5xx": 1000, "paths": []string{"query"}}})
+	s.faults(map[string]any{"api": map[string]any{"status_5xx": 1000, "paths": []string{"query", "alipay.trade.query"}}})
 	d := s.reconcile(date)
 	require.Equal(t, []any{Differs, 1}, []any{d.State, len(d.Cases)})
 	require.Equal(t, []any{TheirsOnly, AskAgain}, []any{d.Cases[0].Kind, d.Cases[0].Remedy})
@@ -189,11 +202,13 @@ func TestLostMoneyIsSettledByAsking(t *testing.T) {
 // A run that is killed between any two steps is finished by the next, and
 // nothing is there twice.
 func TestInterruptedRuns(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
+	onBoth(t, testInterruptedRuns)
+}
+
+func testInterruptedRuns(t *testing.T, s *shop) {
 	s.buy()
 	date := s.tomorrow()
-	s.bend = func(b *payment.Bill) { foreignRefunds(b, 2*batchLines) }
+	s.bend = func(b *draft) { foreignRefunds(b, 2*batchLines) }
 	for _, step := range []string{"fetch", "store", "match"} {
 		ctx, cancel := context.WithCancel(t.Context())
 		_, err := s.svc.Reconcile(ctx, Request{Date: date}, func(at string, done, _ int64) {

@@ -7,6 +7,7 @@ import (
 
 	"panshi/internal/db"
 	"panshi/internal/errs"
+	"panshi/internal/fault"
 	"panshi/internal/money"
 	"panshi/internal/payment"
 )
@@ -86,6 +87,7 @@ func (r *run) reconcile(ctx context.Context, biller payment.Biller) error {
 	if err != nil {
 		return err
 	}
+	fault.Point("reconcile.fetched")
 	if err := r.s.store(ctx, &r.day, bill, r.told); err != nil {
 		return err
 	}
@@ -190,17 +192,16 @@ func (r *run) page(ctx context.Context, read reader, after key) (pairs []pair, e
 
 // count adds what the shop has of a pair to the day's sums.
 func (r *run) count(p pair) {
-	if !p.known || !p.done {
+	r.day.LedgerNet += p.signed(p.ledger)
+	switch {
+	case !p.known || !p.done:
 		return
+	case p.kind == payment.BillRefund:
+		r.day.OurRefunded += p.ours
+	default:
+		r.day.OurPaid += p.ours
 	}
 	r.day.OurCount++
-	if p.kind == payment.BillRefund {
-		r.day.OurRefunded += p.ours
-		r.day.LedgerNet -= p.ledger
-		return
-	}
-	r.day.OurPaid += p.ours
-	r.day.LedgerNet += p.ledger
 }
 
 // judge counts pairs and makes cases of those that do not agree.
@@ -224,6 +225,7 @@ func (r *run) keep(ctx context.Context, cases []Case) error {
 	if len(cases) == 0 {
 		return nil
 	}
+	defer fault.Point("reconcile.match.cases-written")
 	return r.s.db.Update(ctx, func(tx *db.Tx) error {
 		if err := standsTx(tx, r.day); err != nil {
 			return err
@@ -235,32 +237,4 @@ func (r *run) keep(ctx context.Context, cases []Case) error {
 		}
 		return nil
 	})
-}
-
-// verify compares a closed day with what there is now. Problem says what does
-// not hold any more; the day stays as it is.
-func (r *run) verify(ctx context.Context, biller payment.Biller) (Day, error) {
-	closed := r.day
-	bill, err := biller.Bill(ctx, r.from)
-	changed := err == nil && (int64(len(bill.Lines)) != closed.BillCount || bill.Paid.Minor != closed.BillPaid ||
-		bill.GivenUp.Minor != closed.BillRefunded || bill.Fees.Minor != closed.Fees)
-	r.day.OurCount, r.day.OurPaid, r.day.OurRefunded, r.day.LedgerNet = 0, 0, 0, 0
-	differs := false
-	for _, read := range []reader{paymentsTx, refundsTx} {
-		if err := r.pages(ctx, read, func(pairs []pair) error {
-			for _, c := range r.judge(pairs) {
-				differs = differs || c.Kind != Fee
-			}
-			return nil
-		}); err != nil {
-			return closed, err
-		}
-	}
-	switch {
-	case changed:
-		closed.Problem = "reconcile_bill_changed"
-	case differs || !r.day.agrees():
-		closed.Problem = "reconcile_closed_differs"
-	}
-	return closed, nil
 }

@@ -20,17 +20,24 @@ type Door struct {
 	SettleRefund func(ctx context.Context, a payment.Account, r payment.RefundReport) error
 }
 
+// Accounts finds what speaks to an account's platform; a payment.Biller if that
+// makes bills. In a shop it is the routing.Router, whose breaker and limits
+// hold for bills too.
+type Accounts interface {
+	Provider(ctx context.Context, accountID id.ID) (payment.Account, payment.Provider, error)
+}
+
 // Service reconciles. It is safe for concurrent use.
 type Service struct {
 	db       db.DB
-	accounts *payment.Accounts
+	accounts Accounts
 	door     Door
 	clock    clock.Clock
 	log      *slog.Logger
 }
 
 // New returns a Service.
-func New(d db.DB, accounts *payment.Accounts, door Door, c clock.Clock, log *slog.Logger) *Service {
+func New(d db.DB, accounts Accounts, door Door, c clock.Clock, log *slog.Logger) *Service {
 	return &Service{db: d, accounts: accounts, door: door, clock: c, log: log}
 }
 

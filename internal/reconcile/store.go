@@ -6,11 +6,11 @@ import (
 
 	"panshi/internal/db"
 	"panshi/internal/id"
-	"panshi/internal/payment"
 )
 
 const dayColumns = `id, merchant_id, account_id, day, currency, state, run, digest, stored, bill_count, bill_paid,
-	bill_refunded, bill_fees, our_count, our_paid, our_refunded, ledger_net, problem, fetched_at, closed_at`
+	bill_refunded, bill_fees, our_count, our_paid, our_refunded, ledger_net, decided_count, decided_paid, decided_refunded,
+	decided_net, problem, fetched_at, closed_at`
 
 func scanDay(rows db.Rows) (Day, error) {
 	var d Day
@@ -18,7 +18,7 @@ func scanDay(rows db.Rows) (Day, error) {
 	var fetched, closed db.Time
 	err := rows.Scan(&d.ID, &d.MerchantID, &d.AccountID, &d.Date, &d.Currency, &state, &d.run, &d.Digest, &d.stored,
 		&d.BillCount, &d.BillPaid, &d.BillRefunded, &d.Fees, &d.OurCount, &d.OurPaid, &d.OurRefunded, &d.LedgerNet,
-		&d.Problem, &fetched, &closed)
+		&d.Decided.Count, &d.Decided.Paid, &d.Decided.Refunded, &d.Decided.Net, &d.Problem, &fetched, &closed)
 	d.State, d.FetchedAt, d.ClosedAt = State(state), fetched.Time, closed.Time
 	return d, err
 }
@@ -82,13 +82,18 @@ func billTx(tx *db.Tx, d Day) error {
 		d.ID, d.MerchantID, d.run))
 }
 
-// endTx writes what a run found, and when to compare again; zero: never.
-func endTx(tx *db.Tx, d Day, next time.Time) error {
+// endTx writes what a run that began with a day in state before found, and when
+// to compare again; zero: never.
+func endTx(tx *db.Tx, before State, d Day, next time.Time) error {
+	if !before.may(d.State) {
+		return errOvertaken
+	}
 	return overtaken(tx.Exec(`UPDATE reconcile_days SET state = $1, our_count = $2, our_paid = $3, our_refunded = $4,
-		ledger_net = $5, problem = $6, closed_at = $7, next_try_at = $8
-		WHERE id = $9 AND merchant_id = $10 AND run = $11 AND state <> 'closed'`,
-		string(d.State), d.OurCount, d.OurPaid, d.OurRefunded, d.LedgerNet, d.Problem, db.Millis(d.ClosedAt), db.Millis(next),
-		d.ID, d.MerchantID, d.run))
+		ledger_net = $5, decided_count = $6, decided_paid = $7, decided_refunded = $8, decided_net = $9, problem = $10,
+		closed_at = $11, next_try_at = $12
+		WHERE id = $13 AND merchant_id = $14 AND run = $15 AND state <> 'closed'`,
+		string(d.State), d.OurCount, d.OurPaid, d.OurRefunded, d.LedgerNet, d.Decided.Count, d.Decided.Paid, d.Decided.Refunded,
+		d.Decided.Net, d.Problem, db.Millis(d.ClosedAt), db.Millis(next), d.ID, d.MerchantID, d.run))
 }
 
 // problemTx notes what ended a run early, and when to try again.
@@ -107,6 +112,20 @@ func standsTx(tx *db.Tx, d Day) error {
 	return err
 }
 
+// lockDayTx reads a day that no run ends meanwhile.
+func lockDayTx(tx *db.Tx, merchantID, dayID id.ID) (Day, error) {
+	return oneDay(db.Collect(tx, scanDay, `SELECT `+dayColumns+` FROM reconcile_days
+		WHERE id = $1 AND merchant_id = $2`+tx.ForUpdate(), dayID, merchantID))
+}
+
+// dueNowTx has the sweep run a day again at once. A run that is under way goes
+// by what was decided before, and ends nothing any more.
+func dueNowTx(tx *db.Tx, d Day) error {
+	_, err := tx.Exec(`UPDATE reconcile_days SET next_try_at = $1, run = run + 1 WHERE id = $2 AND merchant_id = $3 AND state <> 'closed'`,
+		db.Millis(tx.Now()), d.ID, d.MerchantID)
+	return err
+}
+
 // dueTx finds the day that waits longest for a run.
 func dueTx(tx *db.Tx, now time.Time) (d Day, found bool, err error) {
 	d, err = oneDay(db.Collect(tx, scanDay, `SELECT `+dayColumns+` FROM reconcile_days
@@ -115,51 +134,4 @@ func dueTx(tx *db.Tx, now time.Time) (d Day, found bool, err error) {
 		return d, false, nil
 	}
 	return d, err == nil, err
-}
-
-const caseColumns = `id, day_id, kind, line_kind, transaction_id, number, bill_amount, our_amount, currency, remedy,
-	created_at, resolved_at, resolved_by, reason`
-
-func scanCase(rows db.Rows) (Case, error) {
-	var c Case
-	var kind, line, remedy string
-	var created, resolved db.Time
-	err := rows.Scan(&c.ID, &c.DayID, &kind, &line, &c.TransactionID, &c.Number, &c.BillAmount, &c.OurAmount, &c.Currency,
-		&remedy, &created, &resolved, &c.ResolvedBy, &c.Reason)
-	c.Kind, c.LineKind, c.Remedy = Kind(kind), payment.BillKind(line), Remedy(remedy)
-	c.CreatedAt, c.ResolvedAt = created.Time, resolved.Time
-	return c, err
-}
-
-// caseTx writes a difference. One that a run before wrote is renewed; what a
-// person decided stays, and what had agreed meanwhile is open again.
-func caseTx(tx *db.Tx, d Day, c Case) error {
-	_, err := tx.Exec(`INSERT INTO reconcile_cases (id, merchant_id, day_id, kind, line_kind, transaction_id, number,
-		bill_amount, our_amount, currency, remedy, seen_run, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-		ON CONFLICT (merchant_id, day_id, kind, line_kind, transaction_id, number) DO UPDATE SET
-		bill_amount = excluded.bill_amount, our_amount = excluded.our_amount, remedy = excluded.remedy, seen_run = excluded.seen_run,
-		resolved_at = CASE WHEN reconcile_cases.resolved_by = 'system' THEN NULL ELSE reconcile_cases.resolved_at END,
-		reason = CASE WHEN reconcile_cases.resolved_by = 'system' THEN '' ELSE reconcile_cases.reason END,
-		resolved_by = CASE WHEN reconcile_cases.resolved_by = 'system' THEN '' ELSE reconcile_cases.resolved_by END`,
-		id.New(), d.MerchantID, d.ID, string(c.Kind), string(c.LineKind), c.TransactionID, c.Number, c.BillAmount, c.OurAmount,
-		d.Currency, string(c.Remedy), d.run, db.Millis(tx.Now()))
-	return err
-}
-
-// settledCasesTx closes cases that this run did not meet again, a batch at a
-// time.
-func settledCasesTx(tx *db.Tx, d Day) (more bool, err error) {
-	n, err := tx.Exec(`UPDATE reconcile_cases SET resolved_at = $1, resolved_by = 'system', reason = 'agrees by now'
-		WHERE id IN (SELECT id FROM reconcile_cases WHERE merchant_id = $2 AND day_id = $3 AND resolved_at IS NULL
-		AND seen_run < $4 LIMIT $5)`, db.Millis(tx.Now()), d.MerchantID, d.ID, d.run, db.MaxRows)
-	return n == db.MaxRows, err
-}
-
-// openTx counts what keeps a day open: differences of this run in money,
-// whoever decided what about them, and fees that nobody has decided about.
-func openTx(tx *db.Tx, d Day) (n int64, err error) {
-	err = tx.Get([]any{&n}, `SELECT COUNT(*) FROM reconcile_cases WHERE merchant_id = $1 AND day_id = $2 AND seen_run = $3
-		AND (kind <> 'fee' OR resolved_at IS NULL)`, d.MerchantID, d.ID, d.run)
-	return n, err
 }

@@ -1,8 +1,11 @@
 package wechatpay_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha1"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -27,21 +30,51 @@ const tradeBill = "\ufeff交易时间,公众账号ID,商户号,特约商户号,�
 var day = time.Date(2026, 5, 3, 0, 0, 0, 0, time.UTC)
 
 // billAt has a platform whose bill is file, announced with the digest of told.
-func billAt(t *testing.T, file, told string) *platform {
+func billAt(t *testing.T, file, told string) *platform { return billSent(t, packed(t, file), told) }
+
+// billSent is billAt for a file that is packed already.
+func billSent(t *testing.T, sent, told string) *platform {
 	sum := sha1.Sum([]byte(told))
 	var p *platform
 	p = newPlatform(t, func(r *http.Request, _ map[string]any) reply {
 		if r.URL.Path == "/v3/billdownload/file" {
-			return reply{200, file}
+			return reply{200, sent}
 		}
-		require.Equal(t, "/v3/bill/tradebill?bill_type=ALL&bill_date=2026-05-03", r.RequestURI)
+		require.Equal(t, "/v3/bill/tradebill?bill_type=ALL&tar_type=GZIP&bill_date=2026-05-03", r.RequestURI)
 		return reply{200, fmt.Sprintf(`{"hash_type":"SHA1","hash_value":%q,"download_url":%q}`,
 			hex.EncodeToString(sum[:]), p.URL+"/v3/billdownload/file?token=x")}
 	})
 	return p
 }
 
+// packed is a file as the platform sends it: its digest is of what is in it.
+func packed(t *testing.T, file string) string {
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	_, err := z.Write([]byte(file))
+	require.NoError(t, errors.Join(err, z.Close()))
+	return b.String()
+}
+
 func cny(fen int64) money.Amount { return money.Of(fen, money.CNY) }
+
+// linesOf reads a bill twice: it gives the same each time.
+func linesOf(t *testing.T, bill payment.Bill) (lines []payment.BillLine) {
+	t.Helper()
+	for range 2 {
+		lines = nil
+		for l, err := range bill.Lines {
+			require.NoError(t, err)
+			lines = append(lines, l)
+		}
+		require.Len(t, lines, int(bill.Count))
+	}
+	for _, err := range bill.Lines {
+		require.NoError(t, err)
+		break // who has enough is given no more
+	}
+	return lines
+}
 
 func TestBill(t *testing.T) {
 	p := billAt(t, tradeBill, tradeBill)
@@ -65,7 +98,7 @@ func TestBill(t *testing.T) {
 			Kind: payment.BillRefund, PaymentNo: "P1", TransactionID: "4200000001", RefundNo: "R1", RefundID: "5030000001",
 			Amount: cny(888), Fee: cny(-5), State: "SUCCESS", At: time.Date(2026, 5, 3, 4, 0, 0, 0, time.UTC),
 		},
-	}, bill.Lines)
+	}, linesOf(t, bill))
 	require.Equal(t, []money.Amount{cny(8988), cny(888), cny(49)}, []money.Amount{bill.Paid, bill.GivenUp, bill.Fees})
 	require.Equal(t, int32(2), p.calls.Load())
 }
@@ -85,6 +118,9 @@ func TestBillsRefused(t *testing.T) {
 		"count":   swap("`3,`89.88", "`4,`89.88"),
 		"foreign": swap("`CNY,`88.88", "`USD,`88.88"),
 		"no time": swap("`2026-05-03 10:00:09", "`yesterday"),
+		"theirs":  swap("`wx1,`1900000109", "`wx1,`1900000110"),
+		"more":    tradeBill + "`1\r\n",
+		"odd no":  swap("`R1,", "`R\x00,"),
 	} {
 		_, err := billAt(t, file, file).account().Bill(t.Context(), day)
 		require.ErrorIs(t, err, payment.ErrProviderBusy, name)

@@ -247,7 +247,8 @@ func (r *rig) refunds(name string, p provider, no string, told payment.Report) {
 	bill, err := p.Bill(t.Context(), time.Now().In(time.FixedZone("CST", 8*60*60)))
 	require.NoError(t, err, name)
 	var lines []payment.BillLine
-	for _, l := range bill.Lines {
+	for l, err := range bill.Lines {
+		require.NoError(t, err, name)
 		if l.PaymentNo == no {
 			lines = append(lines, l)
 		}

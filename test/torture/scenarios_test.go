@@ -40,6 +40,8 @@ func scenarioOf(point string) (scenario, bool) {
 		{"jobs.", refund()},
 		{"imports.cards", importCards()},
 		{"imports.catalog", importCatalog()},
+		{"reconcile.finish", reconcileDay(0)},
+		{"reconcile.", reconcileDay(1000)},
 	} {
 		if strings.HasPrefix(point, row.prefix) {
 			return row.s, true

@@ -11,7 +11,8 @@
 // refusal, "not found" and "already paid" are the platform's word: it lives.
 //
 // Each account has a limit of calls at a time (a bulkhead), so that one that
-// hangs holds a bounded number of goroutines and connections.
+// hangs holds a bounded number of goroutines and connections. Bills are a class
+// of their own, with its own small limit and its own breaker.
 //
 // Health is of this process and forgotten with it. It decides only where new
 // payments go; what was created stays with its account, and an unknown outcome

@@ -20,6 +20,7 @@ const (
 	lastCalls      = 10
 	openTime       = 5 * time.Second
 	callsAtATime   = 96              // of one account; the outbound client has 128 connections a host
+	billsAtATime   = 2               // of one account: they take minutes, and payments' turns are not theirs
 	waitForTurn    = 2 * time.Second // for one of them to end
 	newest         = 0.2             // how much the last call weighs in the moving averages
 	forgetting     = 30 * time.Second
@@ -38,16 +39,18 @@ type gauge struct {
 	noted    time.Time
 	calls    int64 // guarded by mu, as the next two
 	failures int64
-	refused  int64 // calls not made: the breaker was open or no turn came
+	refused  int64     // calls not made: the breaker was open or no turn came
+	failed   time.Time // the last failure; guarded by mu
+	failing  time.Time // the first failure since the last answer, zero if that was the last call; guarded by mu
 }
 
-func newGauge(c clock.Clock, changed func(from, to string)) *gauge {
+func newGauge(c clock.Clock, turns uint, changed func(from, to string)) *gauge {
 	told := func(e circuitbreaker.StateChangedEvent) { changed(e.OldState.String(), e.NewState.String()) }
 	return &gauge{
 		clock: c,
 		breaker: circuitbreaker.NewBuilder[any]().WithFailureThresholdRatio(failuresToOpen, lastCalls).
 			WithSuccessThreshold(1).WithDelay(openTime).OnStateChanged(told).Build(),
-		turns: bulkhead.New[any](callsAtATime),
+		turns: bulkhead.New[any](turns),
 	}
 }
 
@@ -104,6 +107,12 @@ func (g *gauge) note(ctx context.Context, took time.Duration, err error) {
 	if failed {
 		g.failures++
 		share = 1
+		g.failed = g.clock.Now()
+		if g.failing.IsZero() {
+			g.failing = g.failed
+		}
+	} else {
+		g.failing = time.Time{}
 	}
 	g.errors += newest * (share - g.errors)
 	g.latency += newest * (took.Seconds() - g.latency)
@@ -123,7 +132,7 @@ func (g *gauge) fade() {
 // isFailure tells whether an error leaves the outcome of a call unknown.
 func isFailure(err error) bool {
 	known := err == nil || errors.Is(err, payment.ErrNotFound) || errors.Is(err, payment.ErrAlreadyPaid) ||
-		errors.Is(err, payment.ErrRejected)
+		errors.Is(err, payment.ErrRejected) || errors.Is(err, payment.ErrBillNotReady)
 	if known {
 		return false
 	}
@@ -138,7 +147,9 @@ type Health struct {
 	Breaker  string        // "closed", "open", "half-open"
 	Calls    int64         // since the start, as the next two
 	Failures int64
-	Refused  int64 // not made, because the account was not to be asked
+	Refused  int64     // not made, because the account was not to be asked
+	FailedAt time.Time // of the last failure, zero if there was none
+	Failing  time.Time // since when no call was answered, zero if the last one was
 }
 
 func (g *gauge) health() Health {
@@ -150,6 +161,7 @@ func (g *gauge) health() Health {
 	return Health{
 		Score: (1 - g.errors) * slow, Errors: g.errors, Latency: time.Duration(g.latency * float64(time.Second)),
 		Breaker: state, Calls: g.calls, Failures: g.failures, Refused: g.refused,
+		FailedAt: g.failed, Failing: g.failing,
 	}
 }
 

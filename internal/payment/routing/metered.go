@@ -2,6 +2,7 @@ package routing
 
 import (
 	"context"
+	"time"
 
 	"panshi/internal/payment"
 )
@@ -39,4 +40,19 @@ func (m metered) Refund(ctx context.Context, r payment.RefundRequest) (report pa
 func (m metered) QueryRefund(ctx context.Context, paymentNo, refundNo string) (report payment.RefundReport, err error) {
 	err = m.gauge.call(ctx, func() (err error) { report, err = m.provider.QueryRefund(ctx, paymentNo, refundNo); return err })
 	return report, err
+}
+
+// billing is a metered Provider whose platform makes bills. They have a gauge
+// of their own: a slow bill takes no turn of a payment, and a bill that fails
+// says nothing about payments.
+type billing struct {
+	metered
+	biller payment.Biller
+	bills  *gauge
+}
+
+// Bill implements payment.Biller.
+func (b billing) Bill(ctx context.Context, date time.Time) (bill payment.Bill, err error) {
+	err = b.bills.call(ctx, func() (err error) { bill, err = b.biller.Bill(ctx, date); return err })
+	return bill, err
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"maps"
 	"math"
 	"slices"
 	"sync"
@@ -22,30 +23,41 @@ type Router struct {
 
 	mu     sync.Mutex
 	gauges map[id.ID]*gauge // guarded by mu; as many as there are accounts
+	bills  map[id.ID]*gauge // guarded by mu; of those whose bills were asked for
 	turn   int64            // guarded by mu; shares work among equals
 }
 
 // New returns a Router over accounts; all begin healthy.
 func New(accounts *payment.Accounts, c clock.Clock, log *slog.Logger) *Router {
-	return &Router{accounts: accounts, clock: c, log: log, gauges: map[id.ID]*gauge{}}
+	return &Router{accounts: accounts, clock: c, log: log, gauges: map[id.ID]*gauge{}, bills: map[id.ID]*gauge{}}
 }
 
 func (r *Router) gauge(accountID id.ID) *gauge {
+	return r.gaugeIn(r.gauges, accountID, "calls", callsAtATime)
+}
+
+func (r *Router) billGauge(accountID id.ID) *gauge {
+	return r.gaugeIn(r.bills, accountID, "bills", billsAtATime)
+}
+
+// gaugeIn finds or makes the gauge of an account in one of the two maps.
+func (r *Router) gaugeIn(gauges map[id.ID]*gauge, accountID id.ID, of string, turns uint) *gauge {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g, ok := r.gauges[accountID]
+	g, ok := gauges[accountID]
 	if !ok {
-		g = newGauge(r.clock, func(from, to string) {
-			r.log.Warn("payment account's breaker", "account_id", accountID.String(), "from", from, "to", to)
+		g = newGauge(r.clock, turns, func(from, to string) {
+			r.log.Warn("payment account's breaker", "account_id", accountID.String(), "of", of, "from", from, "to", to)
 		})
-		r.gauges[accountID] = g
+		gauges[accountID] = g
 	}
 	return g
 }
 
-// Provider returns an account and what speaks to its platform, metered. While
-// the account's breaker is open every call fails at once with ErrProviderBusy.
-// Who asks no platform is not metered: its calls never fail and take no time.
+// Provider returns an account and what speaks to its platform, metered; it is a
+// payment.Biller if that is one. While the account's breaker is open every call
+// fails at once with ErrProviderBusy. Who asks no platform is not metered: its
+// calls never fail and take no time.
 func (r *Router) Provider(ctx context.Context, accountID id.ID) (payment.Account, payment.Provider, error) {
 	acc, p, err := r.accounts.Provider(ctx, accountID)
 	if err != nil {
@@ -54,7 +66,11 @@ func (r *Router) Provider(ctx context.Context, accountID id.ID) (payment.Account
 	if acc.Provider == payment.Offline {
 		return acc, p, nil
 	}
-	return acc, metered{p, r.gauge(acc.ID)}, nil
+	m := metered{p, r.gauge(acc.ID)}
+	if biller, ok := p.(payment.Biller); ok {
+		return acc, billing{m, biller, r.billGauge(acc.ID)}, nil
+	}
+	return acc, m, nil
 }
 
 // Channels returns a merchant's ways to pay; On tells which work now.
@@ -128,12 +144,14 @@ func (g *gauge) rank() int {
 func (r *Router) Health(accountID id.ID) Health { return r.gauge(accountID).health() }
 
 // Healths tells the health of every account that was used or offered here.
-func (r *Router) Healths() map[id.ID]Health {
+func (r *Router) Healths() map[id.ID]Health { return r.healthsIn(r.gauges) }
+
+// BillHealths is Healths of what fetches bills.
+func (r *Router) BillHealths() map[id.ID]Health { return r.healthsIn(r.bills) }
+
+func (r *Router) healthsIn(gauges map[id.ID]*gauge) map[id.ID]Health {
 	r.mu.Lock()
-	known := make(map[id.ID]*gauge, len(r.gauges))
-	for accountID, g := range r.gauges {
-		known[accountID] = g
-	}
+	known := maps.Clone(gauges)
 	r.mu.Unlock()
 	all := make(map[id.ID]Health, len(known))
 	for accountID, g := range known {

@@ -53,6 +53,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		require.False(t, g.usable())
 		require.Equal(t, -1, g.rank())
 		require.Equal(t, int64(15), g.health().Refused)
+		begun := time.Now()
+		require.Equal(t, []time.Time{begun, begun}, []time.Time{g.health().Failing, g.health().FailedAt})
 
 		time.Sleep(openTime)
 		require.True(t, g.usable())
@@ -64,6 +66,8 @@ func TestBreakerOpensProbesAndCloses(t *testing.T) {
 		time.Sleep(openTime)
 		require.NoError(t, ask())
 		require.Equal(t, "closed", g.health().Breaker)
+		require.True(t, g.health().Failing.IsZero())
+		require.Equal(t, begun.Add(openTime), g.health().FailedAt, "the probe")
 		require.NoError(t, ask())
 		require.Less(t, g.rank(), 5, "it has a past")
 		time.Sleep(10 * time.Minute)
@@ -165,4 +169,45 @@ func TestShareGoesByWeight(t *testing.T) {
 	}
 	require.Equal(t, map[string]int{"a": 60, "b": 20}, first)
 	require.True(t, isFailure(errors.New("anything else")))
+}
+
+// biller is a platform whose bills hang.
+type biller struct {
+	*fake
+	release chan error
+}
+
+func (b biller) Bill(context.Context, time.Time) (payment.Bill, error) {
+	return payment.Bill{}, <-b.release
+}
+
+// TestBillsHaveTurnsOfTheirOwn: bills that hang take no turn of payments, and
+// bills that fail open no breaker of payments.
+func TestBillsHaveTurnsOfTheirOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f, p, g := subject()
+		f.query = func(context.Context) error { return nil }
+		bills := New(nil, clock.System{}, slog.New(slog.DiscardHandler)).billGauge([16]byte{1})
+		b := billing{p, biller{f, make(chan error)}, bills}
+		answers := make(chan error, billsAtATime+3)
+		for range billsAtATime + 3 {
+			go func() { _, err := b.Bill(t.Context(), time.Time{}); answers <- err }()
+		}
+		time.Sleep(waitForTurn)
+		synctest.Wait()
+		require.Len(t, answers, 3, "as many as may wait for a bill at a time")
+		for range callsAtATime {
+			_, err := b.Query(t.Context(), "P1")
+			require.NoError(t, err)
+		}
+		for _, answer := range []error{payment.ErrBillNotReady, payment.ErrProviderBusy} {
+			b.biller.(biller).release <- answer
+		}
+		synctest.Wait()
+		require.Equal(t, int64(1), bills.health().Failures, "a bill that is not ready is the platform's word")
+		for range failuresToOpen {
+			bills.note(t.Context(), 0, payment.ErrProviderBusy)
+		}
+		require.Equal(t, []any{"open", "closed"}, []any{bills.health().Breaker, g.health().Breaker})
+	})
 }
