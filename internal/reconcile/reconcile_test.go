@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/audit"
+	"panshi/internal/checkout"
 	"panshi/internal/id"
 	"panshi/internal/money"
 	"panshi/internal/payment"
@@ -23,7 +24,9 @@ func TestDayCloses(t *testing.T) {
 	_, p := s.buy()
 	s.refund(p, 300)
 	o, _ := s.buy()
-	_, err := s.checkout.RefundOrder(t.Context(), s.merchant.ID, o.No, "not wanted")
+	_, err := s.checkout.RefundOrder(t.Context(), checkout.RefundRequest{
+		MerchantID: s.merchant.ID, OrderNo: o.No, Key: "1", Reason: "not wanted",
+	})
 	require.NoError(t, err)
 	s.pushed()
 	now := s.clock.Now().In(Zone())
