@@ -37,7 +37,12 @@ type RefundRequest struct {
 	Part
 }
 
+// maxParts is how many refunds an order makes before it can only give back all:
+// platforms make at most 50 of one payment.
+const maxParts = 49
+
 var (
+	errTooManyParts  = errs.New(errs.Conflict, "too_many_refunds", "this order made too many refunds; give back all that is left")
 	errPartAmbiguous = errs.Field("lines", "refund_part_ambiguous", "give an amount or lines, not both")
 	errPartLine      = errs.Field("lines", "refund_line_unknown", "the order has no such line")
 	errPartTooMuch   = errs.Field("lines", "refund_line_too_much", "fewer of this line are left to give back")
@@ -145,6 +150,13 @@ func planTx(tx *db.Tx, o order.Order, part Part) (p plan, err error) {
 		return p, payment.ErrRefundTooMuch
 	case want == 0: // lines that cost nothing
 		return p, errNothingLeft
+	}
+	made, err := payment.RefundsOfTx(tx, o.MerchantID, o.ID)
+	if err != nil {
+		return p, err
+	}
+	if len(made) >= maxParts && want < left {
+		return p, errTooManyParts
 	}
 	p.takes, p.total, p.all = takeFrom(back, want), money.Of(want, o.Total.Currency), want == left
 	return p, nil

@@ -240,7 +240,7 @@ func TestPartOfAnArchivedOrder(t *testing.T) {
 // than was paid is given back, and no more of a line than was bought.
 func TestParallelParts(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *aged) {
-		const clients, bought = 16, 40
+		const clients, bought = 16, 20
 		requests := 200
 		if os.Getenv("PANSHI_TORTURE") == "long" {
 			requests = 1000
@@ -278,6 +278,19 @@ func TestParallelParts(t *testing.T) {
 		}
 		s.sound()
 	})
+}
+
+// TestSoManyParts: platforms make only so many refunds of one payment; the last
+// gives back all.
+func TestSoManyParts(t *testing.T) {
+	s, sku := oneCard(t)
+	p, _ := s.bought("a", sku, 1)
+	for range 49 {
+		_, err := s.refund(p, amount(1))
+		require.NoError(t, err)
+	}
+	s.refuses(p, amount(1), "too_many_refunds")
+	require.Equal(t, order.Refunding, s.mustRefund(p, amount(51)).Order.Status)
 }
 
 // TestParallelRepeats: one request that arrives many times gives back once.

@@ -14,6 +14,7 @@ import (
 func refundCodes() []string {
 	return []string{
 		"order_state", "order_on_hold", "nothing_to_refund", "refund_too_much", "refund_line_too_much", "refund_line_unknown",
+		"too_many_refunds",
 	}
 }
 

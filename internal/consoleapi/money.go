@@ -74,7 +74,7 @@ func (a *api) addMoney() {
 		Summary:    "Ask for approval to give back a part of an order, or all that it still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
-			errs.NotFound: unknown, errs.Invalid: refundPartCodes(), errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund"},
+			errs.NotFound: unknown, errs.Invalid: refundPartCodes(), errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund", "too_many_refunds"},
 		},
 	}, a.requestRefund)
 	register(a, web.Operation{

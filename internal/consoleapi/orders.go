@@ -100,7 +100,7 @@ func (a *api) addOrders() {
 		Permission:  perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
 			errs.NotFound: unknown, errs.Invalid: append(refundPartCodes(), "idempotency_key_missing", "idempotency_key_invalid"),
-			errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "approval_required", "idempotency_conflict"},
+			errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "too_many_refunds", "approval_required", "idempotency_conflict"},
 		},
 	}, a.refund)
 }

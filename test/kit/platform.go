@@ -127,3 +127,16 @@ func (p *Platform) TradeOf(t testing.TB, paymentNo string) map[string]any {
 	require.NoError(t, p.api.do(t.Context(), http.MethodGet, "/simulate/trades/"+paymentNo, nil, nil, &out))
 	return out
 }
+
+// RefundsOf gives the amounts that the platform gave back of a payment.
+func (p *Platform) RefundsOf(t testing.TB, paymentNo string) (amounts []int64) {
+	t.Helper()
+	var out struct {
+		Refunds []struct{ Amount int64 }
+	}
+	require.NoError(t, p.api.do(t.Context(), http.MethodGet, "/simulate/trades/"+paymentNo, nil, nil, &out))
+	for _, r := range out.Refunds {
+		amounts = append(amounts, r.Amount)
+	}
+	return amounts
+}
