@@ -183,7 +183,10 @@ func TestRefusedPartGoesBackOtherwise(t *testing.T) {
 			s.platform.refuseRefunds = false
 			s.resolve(s.hold(), action)
 			s.refunds()
-			require.Equal(t, order.Delivered, s.status(p))
+			v, err := s.svc.OrderForStaff(t.Context(), s.merchant.ID, p.Order.No)
+			require.NoError(t, err)
+			require.Equal(t, order.Delivered, v.Order.Status)
+			require.Equal(t, v.Refunds[1].ID, v.RefundLines[0].RefundID, "the line went with its money")
 			s.sound()
 			s.refuses(p, items(1, 2), "refund_line_too_much")
 			s.mustRefund(p, items(1, 1))
@@ -240,14 +243,17 @@ func TestPartOfAnArchivedOrder(t *testing.T) {
 // than was paid is given back, and no more of a line than was bought.
 func TestParallelParts(t *testing.T) {
 	onEngines(t, func(t *testing.T, s *aged) {
-		const clients, bought = 16, 20
+		const clients, scarce, bought = 16, 5, 20 // more is asked of the scarce line than it has
 		requests := 200
 		if os.Getenv("PANSHI_TORTURE") == "long" {
 			requests = 1000
 		}
-		sku := s.product("card", catalog.Card, 100)
-		s.cards(sku, bought)
-		p, _ := s.bought("a", sku, bought)
+		card, text := s.product("card", catalog.Card, 100), s.product("text", catalog.Text, 100)
+		s.cards(card, scarce)
+		s.shareText(text)
+		p, err := s.place("a", checkout.PlaceLine{SKUID: card.ID, Quantity: scarce}, checkout.PlaceLine{SKUID: text.ID, Quantity: bought - scarce})
+		require.NoError(t, err)
+		require.Equal(t, checkout.Settled, s.settle(s.startPayment(p).No))
 		var given atomic.Int64
 		var wg sync.WaitGroup
 		for c := range clients {
