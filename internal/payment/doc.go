@@ -1,5 +1,5 @@
 // Package payment owns payments, the accounts at payment platforms through
-// which they run, refunds, and the narrow tables that make a platform's
+// which they run, refunds and what they give back of lines, and the narrow tables that make a platform's
 // transaction count once. It defines what a platform must be able to do
 // (Provider); packages wechatpay and alipay do it.
 //

@@ -15,14 +15,15 @@ import (
 	"panshi/internal/payment"
 )
 
-// A day of payments, a refund in part and one of all, and a payment at the last
+// A day of payments, two refunds in part and one of all, and a payment at the last
 // second that the shop notes the next day: the day closes by itself, its fee is
 // booked, and a second run finds nothing to do.
 func TestDayCloses(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	_, p := s.buy()
-	s.refund(p, 300)
+	s.refund(p, 100)
+	s.refund(p, 200)
 	o, _ := s.buy()
 	_, err := s.checkout.RefundOrder(t.Context(), checkout.RefundRequest{
 		MerchantID: s.merchant.ID, OrderNo: o.No, Key: "1", Reason: "not wanted",
@@ -53,7 +54,7 @@ func TestDayCloses(t *testing.T) {
 	require.Equal(t, Closed, d.State)
 	require.Empty(t, d.Problem)
 	require.Empty(t, d.Cases)
-	require.Equal(t, []int64{5, 3000, 1300, 1700, 10}, []int64{d.BillCount, d.BillPaid, d.BillRefunded, d.LedgerNet, d.Fees})
+	require.Equal(t, []int64{6, 3000, 1300, 1700, 10}, []int64{d.BillCount, d.BillPaid, d.BillRefunded, d.LedgerNet, d.Fees})
 	require.Equal(t, int64(10), s.number(`SELECT SUM(amount) FROM ledger_postings WHERE account = 'fees'`))
 	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM audit_records WHERE action = 'reconcile.day_closed' AND subject_id = $1`, d.ID))
 	require.Empty(t, s.broken())
