@@ -75,7 +75,7 @@ func (s *Service) RequestRefund(ctx context.Context, r RefundRequest) (a access.
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: o.MerchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: p.total, Reason: r.Reason,
-			Detail: map[string]string{"order_no": o.No, "lines": r.Part.String()},
+			Detail: r.Part.detail(map[string]string{"order_no": o.No}),
 		}, exactRefund{o.ID, p.total.Minor, r.Reason, r.Part})
 		return err
 	})

@@ -7,7 +7,6 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
-	"panshi/internal/order"
 	"panshi/internal/payment"
 )
 
@@ -43,12 +42,12 @@ func refundLimitTx(tx *db.Tx, merchantID id.ID) (limit int64, err error) {
 // that staff gave back of a locked order, so that several small refunds are one
 // large one. Refunds that the shop decides itself (paid twice, sold out
 // meanwhile) do not count.
-func underLimitTx(tx *db.Tx, o order.Order) error {
-	limit, err := refundLimitTx(tx, o.MerchantID)
+func underLimitTx(tx *db.Tx, merchantID, orderID id.ID) error {
+	limit, err := refundLimitTx(tx, merchantID)
 	if err != nil {
 		return err
 	}
-	given, err := payment.GivenByStaffTx(tx, o.MerchantID, o.ID)
+	given, err := payment.GivenByStaffTx(tx, merchantID, orderID)
 	if err == nil && given > limit {
 		err = errApprovalRequired
 	}

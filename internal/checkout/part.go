@@ -76,17 +76,21 @@ func (p Part) check() error {
 	return nil
 }
 
-// String names the lines for the record: "1x2 3x1" is two items of line 1 and
-// one of line 3.
-func (p Part) String() string {
+// detail adds the lines, if any, to what a person reads: "1x2 3x1" is two items
+// of line 1 and one of line 3.
+func (p Part) detail(of map[string]string) map[string]string {
+	if len(p.Lines) == 0 {
+		return of
+	}
 	words := make([]string, len(p.Lines))
 	for i, l := range p.Lines {
 		words[i] = fmt.Sprintf("%dx%d", l.LineNo, l.Quantity)
 	}
-	return strings.Join(words, " ")
+	of["lines"] = strings.Join(words, " ")
+	return of
 }
 
-// key is the use of the request's idempotency key for an order.
+// refundKey is the use of the request's idempotency key for an order.
 func (s *Service) refundKey(o order.Order, r RefundRequest) (idempotency, error) {
 	body, err := json.Marshal([]any{r.Reason, r.Part})
 	digest := sha256.Sum256(body)

@@ -134,7 +134,7 @@ func (s *Service) refundOnceTx(tx *db.Tx, o order.Order, r RefundRequest, by ori
 	if _, err := s.refundOrderTx(tx, o, r.Part, r.Reason, by); err != nil {
 		return err
 	}
-	return underLimitTx(tx, o)
+	return underLimitTx(tx, o.MerchantID, o.ID)
 }
 
 // refundOrderTx gives back a part of a locked order and tells how much that is.
@@ -146,7 +146,7 @@ func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, part Part, reason stri
 	}
 	if err := audit.RecordTx(tx, by.sign(audit.Record{
 		MerchantID: o.MerchantID, Action: "order.refund_ordered", SubjectKind: "order", SubjectID: o.ID,
-		Detail: map[string]string{"reason": reason, "amount": p.total.String(), "lines": part.String()},
+		Detail: part.detail(map[string]string{"reason": reason, "amount": p.total.String()}),
 	})); err != nil {
 		return given, err
 	}
