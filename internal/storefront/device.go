@@ -35,15 +35,19 @@ func deviceOf(userAgent string) device {
 func ranks(d device) map[string]int {
 	switch d {
 	case phone:
-		return map[string]int{"h5": 0, "wap": 0, "native": 1, "precreate": 1, "page": 2}
+		return map[string]int{"h5": 0, "wap": 0, "native": 1, "precreate": 1, payment.MethodTransfer: 2, "page": unfit}
 	case inWeChat:
-		return map[string]int{"native": 0, "precreate": 1, "h5": 2, "wap": 2, "page": 3}
+		return map[string]int{"native": 0, "precreate": 1, payment.MethodTransfer: 2, "h5": unfit, "wap": unfit, "page": unfit}
 	case inAlipay:
-		return map[string]int{"wap": 0, "precreate": 1, "page": 2, "native": 3, "h5": 3}
+		return map[string]int{"wap": 0, "precreate": 1, payment.MethodTransfer: 2, "page": unfit, "native": unfit, "h5": unfit}
 	default:
-		return map[string]int{"native": 0, "precreate": 0, "page": 1, "wap": 2, "h5": 3}
+		return map[string]int{"native": 0, "precreate": 0, "page": 1, payment.MethodTransfer: 2, "wap": unfit, "h5": unfit}
 	}
 }
+
+// unfit is the rank of a method that does not work on a device; it is offered
+// only if nothing else is.
+const unfit = 9
 
 // fitting are the channels that a page can offer, those that suit the device
 // first and else in the merchant's order. None of kind jsapi is among them: it
@@ -54,5 +58,8 @@ func fitting(channels []payment.Account, d device) []payment.Account {
 		return payment.KindOf(c.Method) == payment.KindJSAPI
 	})
 	slices.SortStableFunc(fit, func(a, b payment.Account) int { return rank[a.Method] - rank[b.Method] })
+	if first := slices.IndexFunc(fit, func(c payment.Account) bool { return rank[c.Method] == unfit }); first > 0 {
+		return fit[:first]
+	}
 	return fit
 }

@@ -185,7 +185,7 @@ func awaitRefund(ctx context.Context, w *world, e *kit.Entry) error {
 // unanswered, with the same key. The platform makes three refunds.
 func parts() scenario {
 	return scenario{name: "refund in parts", run: func(ctx context.Context, w *world) error {
-		staff := w.shop.Staff()
+		staff := w.shop.Owner()
 		e, pay, err := kit.Begin(ctx, w.client, w.book, buyer(0), kit.Line{SKU: w.sku, Quantity: 3})
 		if err != nil {
 			return err
@@ -201,7 +201,7 @@ func parts() scenario {
 		for _, part := range []map[string]any{
 			{"lines": []map[string]int{{"line_no": 1, "quantity": 1}}}, {"amount": 7}, nil,
 		} {
-			if _, err := staff.Refund(ctx, e.No, part); err != nil {
+			if _, err := staff.Refund(ctx, e.Placed, part); err != nil {
 				return err
 			}
 		}
