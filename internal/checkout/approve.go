@@ -10,7 +10,6 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
-	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -39,6 +38,7 @@ type exactRefund struct {
 	Subject id.ID  `json:"subject"` // the order, or the case
 	Minor   int64  `json:"minor"`
 	Reason  string `json:"reason"`
+	Part    Part   `json:"part"` // of an order; nothing: all
 }
 
 // requestTx asks for an approval; exact becomes JSON.
@@ -58,34 +58,25 @@ func decisionOf[T any](d access.Decision) (exact T, by origin, err error) {
 	return exact, origin{d.By.Actor, d.By.RequestID}, err
 }
 
-// RequestRefund asks that another person lets all of an order be given back.
-func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, reason string) (a access.Approval, err error) {
-	if err := checkText("reason", reason, 1, 200); err != nil {
+// RequestRefund asks that another person lets all or a part of an order be
+// given back. Its key is not used: an order has one open request.
+func (s *Service) RequestRefund(ctx context.Context, r RefundRequest) (a access.Approval, err error) {
+	if err := r.check(); err != nil {
 		return a, err
 	}
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
-		o, err := order.ByNoTx(tx, merchantID, orderNo)
+		o, err := order.ByNoTx(tx, r.MerchantID, r.OrderNo)
 		if err != nil {
 			return err
 		}
-		if o.Status == order.Held {
-			return errOnHold
-		}
-		if !order.CanMove(o.Status, order.Refunding) {
-			return order.ErrMove
-		}
-		back, err := refundableTx(tx, o)
+		p, err := planTx(tx, o, r.Part)
 		if err != nil {
 			return err
-		}
-		total := money.Of(0, o.Total.Currency)
-		for _, g := range back {
-			total.Minor += g.amount.Minor
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
-			MerchantID: merchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: total, Reason: reason,
-			Detail: map[string]string{"order_no": o.No},
-		}, exactRefund{o.ID, total.Minor, reason})
+			MerchantID: o.MerchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: p.total, Reason: r.Reason,
+			Detail: r.Part.detail(map[string]string{"order_no": o.No}),
+		}, exactRefund{o.ID, p.total.Minor, r.Reason, r.Part})
 		return err
 	})
 	return a, err
@@ -100,10 +91,10 @@ func (s *Service) approvedRefundTx(tx *db.Tx, d access.Decision) error {
 	if err != nil {
 		return err
 	}
-	if o, err = lockOrderTx(tx, o); err != nil {
+	if o, err = livingTx(tx, o); err != nil {
 		return err
 	}
-	given, err := s.refundOrderTx(tx, o, exact.Reason, by)
+	given, err := s.refundOrderTx(tx, o, exact.Part, exact.Reason, by)
 	if err == nil && given.Minor != exact.Minor {
 		err = errStale
 	}
@@ -126,7 +117,7 @@ func (s *Service) RequestHoldRefund(ctx context.Context, merchantID, holdID id.I
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveHoldRefund, SubjectKind: "hold", SubjectID: h.ID, Amount: h.Amount, Reason: reason,
 			Detail: map[string]string{"hold_reason": h.Reason, "hold": h.Detail},
-		}, exactRefund{h.ID, h.Amount.Minor, reason})
+		}, exactRefund{Subject: h.ID, Minor: h.Amount.Minor, Reason: reason})
 		return err
 	})
 	return a, err

@@ -10,6 +10,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
+	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 	"panshi/internal/vault"
@@ -87,16 +88,38 @@ func New(d db.DB, v *vault.Vault, p Providers, cfg Config, c clock.Clock, log *s
 
 // View is all that an order page needs; nothing in it is sealed content.
 type View struct {
-	Order    order.Order
-	Lines    []LineView
-	Payments []payment.Payment
-	Refunds  []payment.Refund
+	Order       order.Order
+	Lines       []LineView
+	Payments    []payment.Payment
+	Refunds     []payment.Refund
+	RefundLines []payment.RefundLine // what the refunds give back of the lines
+	Refunded    money.Amount         // given back or promised back
+	Refundable  money.Amount         // what staff may still give back; only for staff
 }
 
-// LineView is a line with how much of it was delivered.
+// LineView is a line with how many of its items were delivered, given back, and
+// given back before they were made.
 type LineView struct {
 	order.Line
 	Delivered int
+	Refunded  int
+	Withdrawn int
+}
+
+// Waits tells whether some of the line is still to be delivered.
+func (l LineView) Waits() bool { return l.Delivered < l.Quantity-l.Withdrawn }
+
+// RefundableItems is how many items of a line may still be given back: as many
+// as were not yet, and as the order's money is enough for.
+func (v View) RefundableItems(l LineView) int {
+	left := l.Quantity - l.Refunded
+	switch {
+	case v.Refundable.Minor <= 0:
+		return 0
+	case l.UnitPrice.Minor > 0:
+		left = int(min(int64(left), v.Refundable.Minor/l.UnitPrice.Minor))
+	}
+	return left
 }
 
 // Access returns an order's access token: a PRF of its id, never stored, so

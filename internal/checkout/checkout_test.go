@@ -262,7 +262,7 @@ func TestManualAndSharedGoods(t *testing.T) {
 	require.ErrorIs(t, err, order.ErrMove)
 	s.sound()
 
-	_, err = s.svc.RefundOrder(t.Context(), s.merchant.ID, p.Order.No, "buyer asked")
+	_, err = s.refund(p, checkout.Part{})
 	require.NoError(t, err)
 	s.exec(`UPDATE refunds SET next_try_at = 1`)
 	s.sweep("refunds.push")
@@ -369,7 +369,7 @@ func TestRefundToldWithAnotherAmountIsHeld(t *testing.T) {
 	p := s.mustPlace("a", sku, 1)
 	_, err := s.svc.Settle(t.Context(), s.account, s.platform.pay(s.startPayment(p).No), "callback")
 	require.NoError(t, err)
-	v, err := s.svc.RefundOrder(t.Context(), s.merchant.ID, p.Order.No, "asked")
+	v, err := s.refund(p, checkout.Part{})
 	require.NoError(t, err)
 	report := payment.RefundReport{State: payment.RefundSucceeded, RefundNo: v.Refunds[0].No, Amount: v.Refunds[0].Amount}
 	report.Amount.Minor = 99

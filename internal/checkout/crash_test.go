@@ -177,12 +177,21 @@ func (w *world) crashRefund(dying *checkout.Service) func() {
 	if b == nil {
 		return nil
 	}
-	refund := func(svc *checkout.Service, codes ...string) {
-		_, err := svc.RefundOrder(w.t.Context(), w.merchant.ID, b.Order.No, "staff")
-		w.mayFail(err, append(codes, "order_state", "order_on_hold", "nothing_to_refund")...)
+	r := w.refundRequest(b, checkout.Part{})
+	if w.pick%3 > 0 {
+		r.Part.Minor = 1 + int64(w.pick%120)
 	}
-	refund(dying, "crashed")
-	return func() { refund(w.svc) }
+	refund := func(svc *checkout.Service, codes ...string) error {
+		_, err := svc.RefundOrder(w.t.Context(), r)
+		w.mayFail(err, append(codes, refundCodes()...)...)
+		return err
+	}
+	_ = refund(dying, "crashed") // and nobody hears whether it was done
+	return func() {
+		if refund(w.svc) == nil {
+			w.notePart(b, r.Part)
+		}
+	}
 }
 
 // crashSweep dies in a sweep; nobody asks again, the next run finds what is left.

@@ -10,10 +10,14 @@ import (
 // reserving says of an order o that its lines reserve stock: it waits for money.
 const reserving = `(o.status = 'pending' OR (o.status = 'held' AND o.hold_reason <> 'refund_failed'))`
 
+// withdrawn is by line how many items went back to the shelf before they were
+// made.
+const withdrawn = `(SELECT order_id, line_no, SUM(withdrawn) AS n FROM refund_lines GROUP BY order_id, line_no)`
+
 // Invariants declares what `panshi check` verifies across orders, payments,
 // stock and deliveries: the promises of the shop.
 func Invariants() []invariant.Invariant {
-	return slices.Concat(orderInvariants(), stockInvariants(), deskInvariants(), moneyInvariants())
+	return slices.Concat(orderInvariants(), stockInvariants(), deskInvariants(), moneyInvariants(), partInvariants())
 }
 
 func orderInvariants() []invariant.Invariant {
@@ -29,18 +33,21 @@ func orderInvariants() []invariant.Invariant {
 				(SELECT 1 FROM deliveries d WHERE d.order_id = o.id AND d.status = 'waiting')`,
 		},
 		{
-			Name: "checkout.delivered_completely", About: "a delivered order has every card of every line, and every other line's item",
+			Name: "checkout.delivered_completely", About: "a delivered order has every card of every line, and the item of every other that was not given back whole before it was made",
 			Query: `SELECT o.order_no, 'line ' || l.line_no FROM all_orders o JOIN all_order_lines l ON l.order_id = o.id
 				LEFT JOIN (SELECT order_id, line_no, COUNT(*) AS n FROM deliveries WHERE status = 'delivered'
 					GROUP BY order_id, line_no) d ON d.order_id = l.order_id AND d.line_no = l.line_no
-				WHERE o.status IN ('delivered', 'completed')
-				AND COALESCE(d.n, 0) <> CASE WHEN l.kind = 'card' THEN l.quantity ELSE 1 END`,
+				LEFT JOIN ` + withdrawn + ` w ON w.order_id = l.order_id AND w.line_no = l.line_no
+				WHERE o.status IN ('delivered', 'completed') AND COALESCE(d.n, 0) <>
+				CASE WHEN l.kind = 'card' THEN l.quantity WHEN COALESCE(w.n, 0) = l.quantity THEN 0 ELSE 1 END`,
 		},
 		{
-			Name: "checkout.delivered_was_paid", About: "goods are with money that stayed here, except by a decision on the hold desk",
+			Name: "checkout.delivered_was_paid", About: "goods are with money that stayed here, less parts that staff gave back and never all, except by a decision on the hold desk",
 			Query: `SELECT o.order_no, o.status || ' without payment' FROM all_orders o
 				WHERE o.status IN ('paid', 'delivered', 'completed') AND NOT EXISTS
-				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid' AND p.received - p.refunded >= o.total)
+				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid'
+					AND (p.refunded = 0 OR p.refunded < p.received) AND p.received - p.refunded + (SELECT COALESCE(SUM(r.amount), 0)
+					FROM refunds r WHERE r.payment_id = p.id AND r.by_staff = 1 AND r.source = 'sales' AND r.status <> 'failed') >= o.total)
 				AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolution LIKE 'accept%')`,
 		},
 		{
@@ -75,7 +82,8 @@ func stockInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.sold_equals_deliveries", About: "a SKU's sold counter equals what was delivered or waits",
 			Query: `SELECT s.sku_id, 'sold ' || s.sold || ', lines ' || COALESCE(l.n, 0) FROM stock s LEFT JOIN
-				(SELECT l.sku_id, SUM(l.quantity) AS n FROM all_order_lines l WHERE EXISTS
+				(SELECT l.sku_id, SUM(l.quantity - COALESCE(w.n, 0)) AS n FROM all_order_lines l
+				LEFT JOIN ` + withdrawn + ` w ON w.order_id = l.order_id AND w.line_no = l.line_no WHERE EXISTS
 					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no)
 				GROUP BY l.sku_id) l ON l.sku_id = s.sku_id WHERE s.sold <> COALESCE(l.n, 0)`,
 		},
@@ -88,8 +96,9 @@ func stockInvariants() []invariant.Invariant {
 		{
 			Name: "checkout.contact_limits_add_up", About: "what a contact bought of a limited product is what its orders reserve or got",
 			Query: `SELECT c.product_id, 'kept ' || c.quantity || ', lines ' || COALESCE(l.n, 0) FROM purchase_counts c LEFT JOIN
-				(SELECT l.merchant_id, l.product_id, o.contact_index, SUM(l.quantity) AS n FROM all_order_lines l
-				JOIN all_orders o ON o.id = l.order_id WHERE l.limited = 1 AND (` + reserving + ` OR EXISTS
+				(SELECT l.merchant_id, l.product_id, o.contact_index, SUM(l.quantity - COALESCE(w.n, 0)) AS n FROM all_order_lines l
+				JOIN all_orders o ON o.id = l.order_id
+				LEFT JOIN ` + withdrawn + ` w ON w.order_id = l.order_id AND w.line_no = l.line_no WHERE l.limited = 1 AND (` + reserving + ` OR EXISTS
 					(SELECT 1 FROM deliveries d WHERE d.order_id = l.order_id AND d.line_no = l.line_no))
 				GROUP BY l.merchant_id, l.product_id, o.contact_index) l ON l.merchant_id = c.merchant_id
 				AND l.product_id = c.product_id AND l.contact_index = c.contact_index WHERE c.quantity <> COALESCE(l.n, 0)`,
@@ -161,6 +170,21 @@ func moneyInvariants() []invariant.Invariant {
 				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
 				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
 				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+		},
+	}
+}
+
+func partInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
+		{
+			Name: "checkout.lines_given_back_once", About: "no more of a line is given back than was bought, at the price that was paid",
+			Query: `SELECT r.order_id, 'line ' || r.line_no || ': ' || r.n || ' for ' || r.amount FROM
+				(SELECT order_id, line_no, merchant_id, SUM(quantity) AS n, SUM(amount) AS amount FROM refund_lines
+				GROUP BY order_id, line_no, merchant_id) r LEFT JOIN all_order_lines l
+				ON l.order_id = r.order_id AND l.line_no = r.line_no AND l.merchant_id = r.merchant_id
+				WHERE l.order_id IS NULL OR r.n > l.quantity OR r.amount <> r.n * l.unit_price
+				UNION ALL SELECT x.refund_id, 'line ' || x.line_no || ' of another order' FROM refund_lines x
+				LEFT JOIN refunds r ON r.id = x.refund_id AND r.order_id = x.order_id AND r.merchant_id = x.merchant_id WHERE r.id IS NULL`,
 		},
 	}
 }

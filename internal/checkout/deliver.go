@@ -132,7 +132,42 @@ func (s *Service) withdrawTx(tx *db.Tx, o order.Order) error {
 	if err != nil {
 		return err
 	}
+	back, err := backOfTx(tx, o)
+	if err != nil {
+		return err
+	}
 	lines = slices.DeleteFunc(lines, func(l order.Line) bool { return !slices.Contains(waited, l.No) })
+	for i, l := range lines {
+		lines[i].Quantity -= back[l.No].withdrawn
+	}
+	return s.unmakeTx(tx, o, lines)
+}
+
+// withdrawLinesTx does the same for items of lines. A line waits for staff as
+// long as some of it is left.
+func (s *Service) withdrawLinesTx(tx *db.Tx, o order.Order, takes []lineTake) error {
+	var unmade []order.Line
+	for _, t := range takes {
+		if !t.unmade {
+			continue
+		}
+		if t.left == 0 {
+			if err := delivery.WithdrawLineTx(tx, o.MerchantID, o.ID, t.line.No); err != nil {
+				return err
+			}
+		}
+		t.line.Quantity = t.quantity
+		unmade = append(unmade, t.line)
+	}
+	return s.unmakeTx(tx, o, unmade)
+}
+
+// unmakeTx gives back what lines took of the stock and of their contact's
+// limits.
+func (s *Service) unmakeTx(tx *db.Tx, o order.Order, lines []order.Line) error {
+	if len(lines) == 0 {
+		return nil
+	}
 	if err := order.ReturnPurchasesTx(tx, o, lines); err != nil {
 		return err
 	}

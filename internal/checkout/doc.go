@@ -7,7 +7,8 @@
 //	Settle    the one door for "money came": once per transaction of the
 //	          platform, however often and in whatever order it is told
 //	Expire    closes unpaid orders, asking the platform to close first
-//	Refund    promises money back in a transaction, a job does it
+//	Refund    promises all or a part of an order's money back in a
+//	          transaction, a job does it
 //	ResolveHold   a person decides about money that did not fit, or a refund
 //	          that the platform refused
 //	Reveal    shows what was delivered, and records that it did
@@ -25,6 +26,11 @@
 //
 // Money in a case of the hold desk is moved by that case only. What an order
 // gives back is what it took when it was placed, whatever staff changed since.
+//
+// A part that is given back leaves its order what it is; what refunds give back
+// of lines is noted, and stays noted while a refused one waits for a person, so
+// that no line goes back twice. What nobody has made yet goes back to the shelf
+// with its money; cards that were delivered stay sold.
 //
 // Sweeps (Service.Sweeps) find all that is due by indexed columns: payments to
 // ask about, orders to close or complete, refunds to send. Nothing waits in

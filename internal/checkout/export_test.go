@@ -3,6 +3,7 @@ package checkout
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"panshi/internal/payment"
 )
@@ -28,6 +29,23 @@ func (s *Service) PlaceTogether(ctx context.Context, requests []PlaceRequest) ([
 		placed[i], failures[i] = Placed{Order: r.order, Lines: r.lines}, r.err
 	}
 	return placed, failures, err
+}
+
+// TakeFrom gives what is taken from payments that have so much left, with 0 for
+// those before the last that give nothing.
+func TakeFrom(left []int64, want int64) []int64 {
+	back := make([]giveBack, len(left))
+	for i, minor := range left {
+		back[i].payment.No, back[i].amount.Minor = strconv.Itoa(i), minor
+	}
+	var takes []int64
+	for _, g := range takeFrom(back, want) {
+		for strconv.Itoa(len(takes)) != g.payment.No {
+			takes = append(takes, 0)
+		}
+		takes = append(takes, g.amount.Minor)
+	}
+	return takes
 }
 
 // Told is a report and the account that it came through.

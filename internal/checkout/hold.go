@@ -36,7 +36,7 @@ func (s *Service) ResolveHold(ctx context.Context, merchantID, holdID id.ID, act
 		if err != nil || action != HoldRefund {
 			return err
 		}
-		return underLimitTx(tx, merchantID, h.Amount)
+		return underLimitTx(tx, merchantID, h.OrderID)
 	})
 }
 
@@ -97,6 +97,11 @@ func goesBack(o order.Order) bool {
 	return o.Status == order.Refunding || o.Status == order.Refunded || (o.Status == order.Held && !reserves(o))
 }
 
+// serves tells whether an order's buyer has the goods or is to get them.
+func serves(o order.Order) bool {
+	return o.Status == order.Paid || o.Status == order.Delivered || o.Status == order.Completed
+}
+
 // decides tells whether a case is about money that its order waits for.
 func decides(o order.Order, h payment.Hold) bool { return reserves(o) && h.RefundID.IsZero() }
 
@@ -154,7 +159,11 @@ func (s *Service) resolveByRefundTx(tx *db.Tx, o order.Order, h payment.Hold, by
 	if err := s.refundingTx(tx, o); err != nil {
 		return err
 	}
-	return s.refundTx(tx, g)
+	r, err := s.refundTx(tx, g)
+	if err != nil {
+		return err
+	}
+	return payment.MoveRefundLinesTx(tx, h.RefundID, r)
 }
 
 // refundByHandTx books money that staff gave back at the platform's own desk
@@ -169,6 +178,9 @@ func (s *Service) refundByHandTx(tx *db.Tx, o order.Order, h payment.Hold, by or
 	}
 	r, err := promiseTx(tx, g)
 	if err != nil {
+		return err
+	}
+	if err := payment.MoveRefundLinesTx(tx, h.RefundID, r); err != nil {
 		return err
 	}
 	return s.refundDoneTx(tx, r, payment.RefundReport{})

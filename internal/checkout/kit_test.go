@@ -202,6 +202,14 @@ func (s *shop) bought(key string, sku catalog.SKU, quantity int) (checkout.Place
 	return p, pay
 }
 
+// refund has staff give back a part of an order, or all, by a request of its
+// own.
+func (s *shop) refund(p checkout.Placed, part checkout.Part) (checkout.View, error) {
+	return s.svc.RefundOrder(s.t.Context(), checkout.RefundRequest{
+		MerchantID: s.merchant.ID, OrderNo: p.Order.No, Key: id.New().String(), Reason: "buyer asked", Part: part,
+	})
+}
+
 // refunds sends what is to be given back.
 func (s *shop) refunds() {
 	s.t.Helper()

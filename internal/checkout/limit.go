@@ -7,7 +7,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
-	"panshi/internal/money"
+	"panshi/internal/payment"
 )
 
 // DefaultRefundLimit is the most, in minor units, that one person may give back
@@ -38,11 +38,17 @@ func refundLimitTx(tx *db.Tx, merchantID id.ID) (limit int64, err error) {
 	return limit, err
 }
 
-// underLimitTx refuses money that one person may not give back. Refunds that
-// the shop decides itself (paid twice, sold out meanwhile) do not come here.
-func underLimitTx(tx *db.Tx, merchantID id.ID, amount money.Amount) error {
+// underLimitTx refuses what one person may not give back: what counts is all
+// that staff gave back of a locked order, so that several small refunds are one
+// large one. Refunds that the shop decides itself (paid twice, sold out
+// meanwhile) do not count.
+func underLimitTx(tx *db.Tx, merchantID, orderID id.ID) error {
 	limit, err := refundLimitTx(tx, merchantID)
-	if err == nil && amount.Minor > limit {
+	if err != nil {
+		return err
+	}
+	given, err := payment.GivenByStaffTx(tx, merchantID, orderID)
+	if err == nil && given > limit {
 		err = errApprovalRequired
 	}
 	return err

@@ -24,7 +24,7 @@ func (s *shop) resolve(h payment.Hold, action string) {
 
 func (s *shop) refundOrder(p checkout.Placed) {
 	s.t.Helper()
-	_, err := s.svc.RefundOrder(s.t.Context(), s.merchant.ID, p.Order.No, "buyer asked")
+	_, err := s.refund(p, checkout.Part{})
 	require.NoError(s.t, err)
 }
 
@@ -241,7 +241,7 @@ func TestHeldOrderIsForTheHoldDeskOnly(t *testing.T) {
 	report.Amount.Minor++
 	_, err := s.svc.Settle(t.Context(), s.account, report, "callback")
 	require.NoError(t, err)
-	_, err = s.svc.RefundOrder(t.Context(), s.merchant.ID, p.Order.No, "x")
+	_, err = s.refund(p, checkout.Part{})
 	require.Equal(t, "order_on_hold", errs.CodeOf(err))
 	s.sound()
 }
@@ -298,7 +298,7 @@ func TestTrailNamesWhoGaveMoneyBack(t *testing.T) {
 	s, sku := oneCard(t)
 	p, _ := s.bought("a", sku, 1)
 	ctx := audit.WithOrigin(t.Context(), audit.Actor{Kind: "staff", ID: "7"}, "req-1")
-	_, err := s.svc.RefundOrder(ctx, s.merchant.ID, p.Order.No, "asked")
+	_, err := s.svc.RefundOrder(ctx, checkout.RefundRequest{MerchantID: s.merchant.ID, OrderNo: p.Order.No, Key: "1", Reason: "asked"})
 	require.NoError(t, err)
 	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM audit_records
 		WHERE action = 'refund.promised' AND actor_kind = 'staff' AND actor_id = '7' AND request_id = 'req-1'`))

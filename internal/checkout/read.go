@@ -6,6 +6,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/delivery"
 	"panshi/internal/id"
+	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -44,7 +45,7 @@ func (s *Service) OrderForStaff(ctx context.Context, merchantID id.ID, orderNo s
 		if err != nil {
 			return err
 		}
-		v, err = viewTx(tx, o)
+		v, err = staffViewTx(tx, o)
 		return err
 	})
 	return v, err
@@ -68,8 +69,21 @@ func (s *Service) Holds(ctx context.Context, merchantID, before id.ID, limit int
 	return list, err
 }
 
+// staffViewTx is viewTx with what may still be given back.
+func staffViewTx(tx *db.Tx, o order.Order) (View, error) {
+	v, err := viewTx(tx, o)
+	if err != nil || !order.CanMove(o.Status, order.Refunding) || o.Status == order.Held {
+		return v, err
+	}
+	_, v.Refundable.Minor, err = refundableTx(tx, o)
+	return v, err
+}
+
 func viewTx(tx *db.Tx, o order.Order) (View, error) {
-	v := View{Order: o}
+	v := View{Order: o, Refunded: money.Of(0, o.Total.Currency), Refundable: money.Of(0, o.Total.Currency)}
+	if err := v.moneyTx(tx); err != nil {
+		return View{}, err
+	}
 	lines, err := order.LinesTx(tx, o)
 	if err != nil {
 		return View{}, err
@@ -84,16 +98,29 @@ func viewTx(tx *db.Tx, o order.Order) (View, error) {
 			delivered[it.LineNo]++
 		}
 	}
+	back := backOf(v.RefundLines)
 	for _, l := range lines {
-		n := delivered[l.No]
+		n, b := delivered[l.No], back[l.No]
 		if l.Kind != "card" && n > 0 {
-			n = l.Quantity
+			n = l.Quantity - b.withdrawn
 		}
-		v.Lines = append(v.Lines, LineView{Line: l, Delivered: n})
+		v.Lines = append(v.Lines, LineView{Line: l, Delivered: n, Refunded: b.quantity, Withdrawn: b.withdrawn})
 	}
+	return v, nil
+}
+
+// moneyTx reads an order's payments and refunds.
+func (v *View) moneyTx(tx *db.Tx) (err error) {
+	o := v.Order
 	if v.Payments, err = payment.OfOrderTx(tx, o.MerchantID, o.ID); err != nil {
-		return View{}, err
+		return err
 	}
-	v.Refunds, err = payment.RefundsOfTx(tx, o.MerchantID, o.ID)
-	return v, err
+	for _, p := range v.Payments {
+		v.Refunded.Minor += p.Refunded
+	}
+	if v.Refunds, err = payment.RefundsOfTx(tx, o.MerchantID, o.ID); err != nil || len(v.Refunds) == 0 {
+		return err
+	}
+	v.RefundLines, err = payment.RefundLinesTx(tx, o.MerchantID, o.ID)
+	return err
 }

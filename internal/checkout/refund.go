@@ -6,6 +6,7 @@ import (
 
 	"panshi/internal/audit"
 	"panshi/internal/db"
+	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
 	"panshi/internal/id"
@@ -26,20 +27,21 @@ type giveBack struct {
 	source  string // the ledger's account that the money leaves
 	reason  string
 	by      origin
+	own     bool // the shop's own decision: no limit counts it
 }
 
 // refundTx promises money of a payment back and queues the job that sends it.
 // It does not move the order.
-func (s *Service) refundTx(tx *db.Tx, g giveBack) error {
+func (s *Service) refundTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 	r, err := promiseTx(tx, g)
 	if err != nil {
-		return err
+		return r, err
 	}
 	if err := jobs.EnqueueTx(tx, r.MerchantID, RefundJob, r.ID); err != nil {
-		return err
+		return r, err
 	}
 	fault.Point("checkout.refund.promised")
-	return nil
+	return r, nil
 }
 
 // promiseTx writes a refund and books it as due.
@@ -47,7 +49,7 @@ func promiseTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 	r := payment.Refund{
 		ID: id.New(), MerchantID: g.payment.MerchantID, OrderID: g.payment.OrderID, PaymentID: g.payment.ID,
 		No: id.Number("R", tx.Now().In(shopZone())), Amount: g.amount, Status: payment.RefundRequested,
-		Reason: g.reason, Source: g.source,
+		Reason: g.reason, Source: g.source, ByStaff: !g.own,
 	}
 	if err := payment.PromiseRefundTx(tx, g.payment, g.amount.Minor); err != nil {
 		return r, err
@@ -68,97 +70,152 @@ func promiseTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 // errOnHold says that a person must decide a case first.
 var errOnHold = errs.New(errs.Conflict, "order_on_hold", "this order has an open case; decide it on the hold desk")
 
-// RefundOrder gives back all that an order's payments still hold, except what
-// lies on the hold desk, and moves the order to refunding. Work that still
-// waits for staff is withdrawn. More than the merchant's limit needs an
-// approval first (approval_required; RequestRefund asks for it).
-func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, reason string) (View, error) {
-	if err := checkText("reason", reason, 1, 200); err != nil {
+// RefundOrder gives back a part of an order, or all that its payments still
+// hold, except what lies on the hold desk. A part leaves the order as it is;
+// when nothing is left it moves to refunding. Work of it that still waits for
+// staff is withdrawn; cards that were delivered stay sold. If all that staff
+// gave back of the order is more than the merchant's limit, it needs an
+// approval first (approval_required; RequestRefund asks for it). Who repeats
+// the key gets the order as it is then, and no other refund.
+func (s *Service) RefundOrder(ctx context.Context, r RefundRequest) (v View, err error) {
+	if err := checkKey(r.Key); err != nil {
+		return View{}, err
+	}
+	if err := r.check(); err != nil {
 		return View{}, err
 	}
 	by := originOf(ctx)
-	var v View
-	err := s.db.Update(ctx, func(tx *db.Tx) error {
-		o, err := order.ByNoTx(tx, merchantID, orderNo)
+	err = s.db.Update(ctx, func(tx *db.Tx) error {
+		o, err := order.ByNoTx(tx, r.MerchantID, r.OrderNo)
 		if err != nil {
 			return err
 		}
-		if o, err = lockOrderTx(tx, o); err != nil {
+		if o, err = livingTx(tx, o); err != nil {
 			return err
 		}
-		given, err := s.refundOrderTx(tx, o, reason, by)
-		if err != nil {
+		if err := s.refundOnceTx(tx, o, r, by); err != nil {
 			return err
 		}
-		if err := underLimitTx(tx, merchantID, given); err != nil {
+		if o, err = order.ByIDTx(tx, o.MerchantID, o.ID); err != nil {
 			return err
 		}
-		v, err = s.viewAgainTx(tx, o)
+		v, err = staffViewTx(tx, o)
 		return err
 	})
 	return v, err
 }
 
-func (s *Service) viewAgainTx(tx *db.Tx, o order.Order) (View, error) {
-	o, err := order.ByIDTx(tx, o.MerchantID, o.ID)
-	if err != nil {
-		return View{}, err
+// livingTx locks an order, and brings an archived one back: its lines are not
+// locked there.
+func livingTx(tx *db.Tx, o order.Order) (order.Order, error) {
+	o, err := lockOrderTx(tx, o)
+	if err != nil || !o.Archived {
+		return o, err
 	}
-	return viewTx(tx, o)
+	if err := order.RecallTx(tx, o); err != nil {
+		return o, err
+	}
+	if err := order.LockTx(tx, o.ID); err != nil {
+		return o, err
+	}
+	return order.ByIDTx(tx, o.MerchantID, o.ID)
 }
 
-// refundOrderTx gives back all of a locked order and tells how much that is.
-func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, reason string, by origin) (given money.Amount, err error) {
-	if o.Status == order.Held {
-		return given, errOnHold
+// refundOnceTx does what a request asks for, unless its key was used.
+func (s *Service) refundOnceTx(tx *db.Tx, o order.Order, r RefundRequest, by origin) error {
+	key, err := s.refundKey(o, r)
+	if err != nil {
+		return err
+	}
+	_, fresh, err := key.claimTx(tx, o.ID)
+	if err != nil || !fresh {
+		return err
+	}
+	if _, err := s.refundOrderTx(tx, o, r.Part, r.Reason, by); err != nil {
+		return err
+	}
+	return underLimitTx(tx, o.MerchantID, o.ID)
+}
+
+// refundOrderTx gives back a part of a locked order and tells how much that is.
+// If several payments give it, the lines are noted with the first refund.
+func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, part Part, reason string, by origin) (given money.Amount, err error) {
+	p, err := planTx(tx, o, part)
+	if err != nil {
+		return given, err
 	}
 	if err := audit.RecordTx(tx, by.sign(audit.Record{
 		MerchantID: o.MerchantID, Action: "order.refund_ordered", SubjectKind: "order", SubjectID: o.ID,
-		Detail: map[string]string{"reason": reason},
+		Detail: part.detail(map[string]string{"reason": reason, "amount": p.total.String()}),
 	})); err != nil {
 		return given, err
 	}
-	if o, err = order.MoveTx(tx, o, order.Refunding, order.Change{}); err != nil {
-		return given, err
-	}
-	if err := s.withdrawTx(tx, o); err != nil {
-		return given, err
-	}
-	back, err := refundableTx(tx, o)
-	if err != nil {
-		return given, err
-	}
-	given = money.Of(0, o.Total.Currency)
-	for _, g := range back {
+	for i, g := range p.takes {
 		g.reason, g.by = reason, by
-		if err := s.refundTx(tx, g); err != nil {
+		r, err := s.refundTx(tx, g)
+		if err != nil {
 			return given, err
 		}
-		given.Minor += g.amount.Minor
+		if i > 0 {
+			continue
+		}
+		if err := payment.InsertRefundLinesTx(tx, r, p.refundLines()); err != nil {
+			return given, err
+		}
 	}
-	return given, nil
+	return p.total, s.takeGoodsTx(tx, o, p)
 }
 
-// refundableTx lists what an order's payments still hold; that there is
-// nothing is nothing_to_refund.
-func refundableTx(tx *db.Tx, o order.Order) (back []giveBack, err error) {
+// takeGoodsTx withdraws the work that a refund pays for, and moves the order on:
+// to refunding if nothing is left of its money, to delivered if nothing is left
+// to be made.
+func (s *Service) takeGoodsTx(tx *db.Tx, o order.Order, p plan) error {
+	if err := s.withdrawLinesTx(tx, o, p.lines); err != nil {
+		return err
+	}
+	fault.Point("checkout.refund.withdrawn")
+	switch {
+	case p.all:
+		return s.emptiedTx(tx, o)
+	case o.Status != order.Paid:
+		return nil
+	}
+	items, err := delivery.OfTx(tx, o.MerchantID, o.ID)
+	if err != nil {
+		return err
+	}
+	_, err = s.moveDeliveredTx(tx, o, items)
+	return err
+}
+
+// emptiedTx moves an order whose money all goes back to refunding; nobody works
+// for it any more.
+func (s *Service) emptiedTx(tx *db.Tx, o order.Order) error {
+	o, err := order.MoveTx(tx, o, order.Refunding, order.Change{})
+	if err != nil {
+		return err
+	}
+	return s.withdrawTx(tx, o)
+}
+
+// refundableTx lists what an order's payments still hold, without what lies on
+// the hold desk, and how much that is.
+func refundableTx(tx *db.Tx, o order.Order) (back []giveBack, left int64, err error) {
 	payments, err := payment.OfOrderTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	aside, err := payment.SetAsideTx(tx, o.MerchantID, o.ID)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	for _, p := range payments {
-		if left := p.Received - p.Refunded - aside[p.ID]; left > 0 {
-			back = append(back, giveBack{payment: p, amount: money.Of(left, p.Amount.Currency), source: ledger.Sales})
+		if rest := p.Received - p.Refunded - aside[p.ID]; rest > 0 {
+			back = append(back, giveBack{payment: p, amount: money.Of(rest, p.Amount.Currency), source: ledger.Sales})
+			left += rest
 		}
 	}
-	if len(back) == 0 {
-		return nil, errs.New(errs.Conflict, "nothing_to_refund", "nothing of this order is left to give back")
-	}
-	return back, nil
+	return back, left, nil
 }
 
 // refundDoneTx books a refund whose money has gone back. One that the platform
@@ -173,7 +230,7 @@ func (s *Service) refundDoneTx(tx *db.Tx, r payment.Refund, report payment.Refun
 		return err
 	}
 	if r.Status == payment.RefundBroken {
-		if err := repromiseTx(tx, r, p); err != nil {
+		if err := s.repromiseTx(tx, r, p); err != nil {
 			return err
 		}
 	}
@@ -185,8 +242,10 @@ func (s *Service) refundDoneTx(tx *db.Tx, r payment.Refund, report payment.Refun
 	return orderRefundedTx(tx, r)
 }
 
-// repromiseTx undoes refundBrokenTx: the promise, its booking, the open case.
-func repromiseTx(tx *db.Tx, r payment.Refund, p payment.Payment) error {
+// repromiseTx undoes refundBrokenTx: the promise, its booking, the open case. If
+// staff had given the money back in another way, it may have been the last that
+// the order had.
+func (s *Service) repromiseTx(tx *db.Tx, r payment.Refund, p payment.Payment) error {
 	if err := payment.PromiseRefundTx(tx, p, r.Amount.Minor); err != nil {
 		return err
 	}
@@ -207,11 +266,20 @@ func repromiseTx(tx *db.Tx, r payment.Refund, p payment.Payment) error {
 		}
 	}
 	o, err := order.ByIDTx(tx, r.MerchantID, r.OrderID)
-	if err != nil || o.Status != order.Held || reserves(o) {
+	switch {
+	case err != nil:
+		return err
+	case o.Status == order.Held && !reserves(o):
+		_, err = order.MoveTx(tx, o, order.Refunding, order.Change{})
+		return err
+	case !serves(o):
+		return nil
+	}
+	_, left, err := refundableTx(tx, o)
+	if err != nil || left > 0 {
 		return err
 	}
-	_, err = order.MoveTx(tx, o, order.Refunding, order.Change{})
-	return err
+	return s.emptiedTx(tx, o)
 }
 
 // orderRefundedTx records a refund that is done, and moves its order on when

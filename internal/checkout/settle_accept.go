@@ -45,14 +45,15 @@ func (s *Service) giveTx(tx *db.Tx, o order.Order, p payment.Payment, in settlin
 	case o.Status == order.Closed:
 		return s.lateTx(tx, o, p, in)
 	default:
-		return Refunding, s.refundTx(tx, wholly(p, in, "paid_twice"))
+		_, err := s.refundTx(tx, wholly(p, in, "paid_twice"))
+		return Refunding, err
 	}
 }
 
 // wholly gives all of a payment back by the shop's own decision.
 func wholly(p payment.Payment, in settling, reason string) giveBack {
 	return giveBack{
-		payment: p, amount: in.report.Amount, source: ledger.Sales, reason: reason, by: in.origin.bySystem(),
+		payment: p, amount: in.report.Amount, source: ledger.Sales, reason: reason, by: in.origin.bySystem(), own: true,
 	}
 }
 
@@ -72,7 +73,8 @@ func (s *Service) lateTx(tx *db.Tx, o order.Order, p payment.Payment, in settlin
 		if err != nil {
 			return Ignored, err
 		}
-		return Refunding, s.refundTx(tx, wholly(p, in, "late_sold_out"))
+		_, err = s.refundTx(tx, wholly(p, in, "late_sold_out"))
+		return Refunding, err
 	}
 	if err := stock.HoldTx(tx, o.MerchantID, o.ID, claimsOf(lines)); err != nil {
 		return Ignored, err

@@ -60,7 +60,7 @@ func (s *Service) DeliverByHand(ctx context.Context, merchantID id.ID, orderNo s
 		if err := recordStaffTx(ctx, tx, o, "order.delivered_by_hand", nil); err != nil {
 			return err
 		}
-		v, err = viewTx(tx, o)
+		v, err = staffViewTx(tx, o)
 		return err
 	})
 	return v, err

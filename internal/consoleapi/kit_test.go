@@ -171,6 +171,7 @@ type ask struct {
 	kind               string // Content-Type; JSON if there is a body
 	bearer, cookie     string
 	header             map[string]string
+	keyless            bool // without an Idempotency-Key of its own
 }
 
 func (k *kit) do(q ask) *httptest.ResponseRecorder {
@@ -193,6 +194,9 @@ func (k *kit) do(q ask) *httptest.ResponseRecorder {
 	}
 	if q.cookie != "" {
 		r.AddCookie(&http.Cookie{Name: cookieName, Value: q.cookie})
+	}
+	if !q.keyless {
+		r.Header.Set("Idempotency-Key", id.New().String())
 	}
 	for name, value := range q.header {
 		r.Header.Set(name, value)

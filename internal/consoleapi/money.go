@@ -71,10 +71,10 @@ func (a *api) addMoney() {
 	unknown := []string{"order_not_found"}
 	register(a, web.Operation{
 		Method: http.MethodPost, Path: order + "/refund/request", ID: "request_refund", Tag: tagMoney, Status: http.StatusCreated,
-		Summary:    "Ask for approval to give back all that an order still holds",
+		Summary:    "Ask for approval to give back a part of an order, or all that it still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
-			errs.NotFound: unknown, errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund"},
+			errs.NotFound: unknown, errs.Invalid: refundPartCodes(), errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund", "too_many_refunds"},
 		},
 	}, a.requestRefund)
 	register(a, web.Operation{
@@ -118,8 +118,8 @@ func (a *api) addLimits() {
 	}, a.requestLimit)
 }
 
-func (a *api) requestRefund(ctx context.Context, p access.Principal, in *refundIn) (*approvalOut, error) {
-	return showApproval(a.deps.Checkout.RequestRefund(ctx, p.MerchantID, in.OrderNo, in.Body.Reason))
+func (a *api) requestRefund(ctx context.Context, p access.Principal, in *requestRefundIn) (*approvalOut, error) {
+	return showApproval(a.deps.Checkout.RequestRefund(ctx, in.Body.request(p, in.OrderNo)))
 }
 
 func (a *api) requestHoldRefund(ctx context.Context, p access.Principal, in *holdRefundIn) (*approvalOut, error) {

@@ -47,12 +47,29 @@ type deliverIn struct {
 	}
 }
 
-type refundIn struct {
-	OrderPath
-	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
-	}
+// RefundBody says what of an order is to be given back.
+type RefundBody struct {
+	Reason string           `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
+	Amount int64            `json:"amount,omitempty" minimum:"1" maximum:"1000000000000" doc:"A part, in minor units. Without amount and lines: all that is left."`
+	Lines  []refundLineBody `json:"lines,omitempty" minItems:"1" maxItems:"50" doc:"Items of lines at their unit price, instead of an amount. A line is never given back twice."`
 }
+
+type refundLineBody struct {
+	LineNo   int `json:"line_no" minimum:"1" maximum:"50" doc:"The order's line."`
+	Quantity int `json:"quantity" minimum:"1" maximum:"999" doc:"How many items of it."`
+}
+
+type (
+	refundIn struct {
+		OrderPath
+		web.IdempotencyHeader
+		Body RefundBody
+	}
+	requestRefundIn struct {
+		OrderPath
+		Body RefundBody
+	}
+)
 
 func (a *api) addOrders() {
 	const one = "/console/api/v1/orders/{order_no}"
@@ -78,10 +95,19 @@ func (a *api) addOrders() {
 		Errors: map[errs.Kind][]string{errs.NotFound: unknown, errs.Conflict: {"order_state", "nothing_waiting"}},
 	}, a.deliver)
 	register(a, web.Operation{
-		Method: http.MethodPost, Path: one + "/refund", ID: "refund_order", Tag: tagOrders, Summary: "Give back all that an order still holds",
-		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
-		Errors: map[errs.Kind][]string{errs.NotFound: unknown, errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "approval_required"}},
+		Method: http.MethodPost, Path: one + "/refund", ID: "refund_order", Tag: tagOrders, Summary: "Give back a part of an order, or all that it still holds",
+		Description: "A part leaves the order's state; when nothing is left the order is refunding, and refunded when the platform has paid it all back. Work that still waits is withdrawn and its stock is back on the shelf; cards that were delivered stay with the buyer. approval_required: all that staff gave back of this order, together with this, is above the limit.",
+		Permission:  perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
+		Errors: map[errs.Kind][]string{
+			errs.NotFound: unknown, errs.Invalid: append(refundPartCodes(), "idempotency_key_missing", "idempotency_key_invalid"),
+			errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "too_many_refunds", "approval_required", "idempotency_conflict"},
+		},
 	}, a.refund)
+}
+
+// refundPartCodes are those of a part that an order cannot give back.
+func refundPartCodes() []string {
+	return []string{"refund_too_much", "refund_part_ambiguous", "refund_line_unknown", "refund_line_too_much", "duplicate_line"}
 }
 
 func (a *api) listOrders(ctx context.Context, p access.Principal, in *listOrdersIn) (*ordersOut, error) {
@@ -164,6 +190,16 @@ func (a *api) deliver(ctx context.Context, p access.Principal, in *deliverIn) (*
 }
 
 func (a *api) refund(ctx context.Context, p access.Principal, in *refundIn) (*orderOut, error) {
-	v, err := a.deps.Checkout.RefundOrder(ctx, p.MerchantID, in.OrderNo, in.Body.Reason)
+	r := in.Body.request(p, in.OrderNo)
+	r.Key = in.IdempotencyKey
+	v, err := a.deps.Checkout.RefundOrder(ctx, r)
 	return a.showOrder(ctx, v, err)
+}
+
+func (b RefundBody) request(p access.Principal, orderNo string) checkout.RefundRequest {
+	r := checkout.RefundRequest{MerchantID: p.MerchantID, OrderNo: orderNo, Reason: b.Reason, Part: checkout.Part{Minor: b.Amount}}
+	for _, l := range b.Lines {
+		r.Lines = append(r.Lines, checkout.PartLine(l))
+	}
+	return r
 }

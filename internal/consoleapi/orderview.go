@@ -5,6 +5,7 @@ import (
 
 	"panshi/internal/audit"
 	"panshi/internal/checkout"
+	"panshi/internal/id"
 	"panshi/internal/order"
 	"panshi/internal/vault"
 )
@@ -31,21 +32,26 @@ type OrderSummary struct {
 
 type orderView struct {
 	OrderSummary
-	Lines    []orderLine    `json:"lines" doc:"What was bought."`
-	Payments []orderPayment `json:"payments" doc:"Every attempt to pay, the oldest first."`
-	Refunds  []orderRefund  `json:"refunds" doc:"What goes back or went back."`
-	History  []orderEvent   `json:"history" doc:"Who did what, the oldest first, at most 200."`
+	Refunded   int64          `json:"refunded" doc:"Given back or promised back, in minor units; what was refused does not count."`
+	Refundable int64          `json:"refundable" doc:"What may still be given back, in minor units, without what lies on the hold desk."`
+	Lines      []orderLine    `json:"lines" doc:"What was bought."`
+	Payments   []orderPayment `json:"payments" doc:"Every attempt to pay, the oldest first."`
+	Refunds    []orderRefund  `json:"refunds" doc:"What goes back or went back, the oldest first."`
+	History    []orderEvent   `json:"history" doc:"Who did what, the oldest first, at most 200."`
 }
 
 type orderLine struct {
-	LineNo    int    `json:"line_no" doc:"From 1."`
-	SKUID     string `json:"sku_id" doc:"What was bought."`
-	Title     string `json:"title" doc:"As the buyer read it."`
-	Kind      string `json:"kind" enum:"card,text,manual" doc:"How it is delivered."`
-	Quantity  int    `json:"quantity" doc:"How many items."`
-	UnitPrice int64  `json:"unit_price" doc:"As sold, in minor units."`
-	Amount    int64  `json:"amount" doc:"In minor units."`
-	Delivered int    `json:"delivered" doc:"How many items were delivered."`
+	LineNo     int    `json:"line_no" doc:"From 1."`
+	SKUID      string `json:"sku_id" doc:"What was bought."`
+	Title      string `json:"title" doc:"As the buyer read it."`
+	Kind       string `json:"kind" enum:"card,text,manual" doc:"How it is delivered."`
+	Quantity   int    `json:"quantity" doc:"How many items."`
+	UnitPrice  int64  `json:"unit_price" doc:"As sold, in minor units."`
+	Amount     int64  `json:"amount" doc:"In minor units."`
+	Delivered  int    `json:"delivered" doc:"How many items were delivered."`
+	Refunded   int    `json:"refunded" doc:"How many items were given back by line."`
+	Withdrawn  int    `json:"withdrawn" doc:"How many of those had not been made yet, and are not to be."`
+	Refundable int    `json:"refundable" doc:"How many items may still be given back by line; other refunds leave less money for it."`
 }
 
 type orderPayment struct {
@@ -67,6 +73,18 @@ type orderRefund struct {
 	Amount   int64  `json:"amount" doc:"In minor units."`
 	Currency string `json:"currency" doc:"ISO 4217."`
 	Reason   string `json:"reason" doc:"Why."`
+
+	PaymentNo string         `json:"payment_no" doc:"The payment that it is taken from."`
+	ByStaff   bool           `json:"by_staff" doc:"Staff decided it, not the shop by itself; only this counts towards the limit."`
+	CreatedAt time.Time      `json:"created_at" doc:"When it was promised."`
+	DoneAt    *time.Time     `json:"done_at,omitempty" doc:"When it succeeded or failed; missing before."`
+	Lines     []refundedLine `json:"lines" doc:"Which items it gives back; none if it is for an amount or for all."`
+}
+
+type refundedLine struct {
+	LineNo   int   `json:"line_no" doc:"The order's line."`
+	Quantity int   `json:"quantity" doc:"How many items."`
+	Amount   int64 `json:"amount" doc:"In minor units."`
 }
 
 type orderEvent struct {
@@ -108,12 +126,13 @@ func (a *api) viewOf(v checkout.View, trail []audit.Record) (orderView, error) {
 	summary, err := a.summaryOf(v.Order)
 	out := orderView{
 		OrderSummary: summary, Lines: make([]orderLine, len(v.Lines)), Payments: make([]orderPayment, len(v.Payments)),
-		Refunds: make([]orderRefund, len(v.Refunds)), History: make([]orderEvent, len(trail)),
+		Refunds: refundsOf(v), Refunded: v.Refunded.Minor, Refundable: v.Refundable.Minor, History: make([]orderEvent, len(trail)),
 	}
 	for i, l := range v.Lines {
 		out.Lines[i] = orderLine{
 			LineNo: l.No, SKUID: l.SKUID.String(), Title: l.Title, Kind: l.Kind, Quantity: l.Quantity,
 			UnitPrice: l.UnitPrice.Minor, Amount: l.Amount.Minor, Delivered: l.Delivered,
+			Refunded: l.Refunded, Withdrawn: l.Withdrawn, Refundable: v.RefundableItems(l),
 		}
 	}
 	for i, p := range v.Payments {
@@ -123,15 +142,30 @@ func (a *api) viewOf(v checkout.View, trail []audit.Record) (orderView, error) {
 			SettledBy: p.SettledBy, PaidAt: momentOrNone(p.PaidAt),
 		}
 	}
-	for i, r := range v.Refunds {
-		out.Refunds[i] = orderRefund{
-			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency), Reason: r.Reason,
-		}
-	}
 	for i, e := range trail {
 		out.History[i] = orderEvent{
 			At: e.At, ActorKind: e.Actor.Kind, Actor: e.Actor.ID, Action: e.Action, Detail: e.Detail, RequestID: e.RequestID,
 		}
 	}
 	return out, err
+}
+
+func refundsOf(v checkout.View) []orderRefund {
+	payments := make(map[id.ID]string, len(v.Payments))
+	for _, p := range v.Payments {
+		payments[p.ID] = p.No
+	}
+	lines := make(map[id.ID][]refundedLine, len(v.RefundLines))
+	for _, l := range v.RefundLines {
+		lines[l.RefundID] = append(lines[l.RefundID], refundedLine{l.LineNo, l.Quantity, l.Amount})
+	}
+	out := make([]orderRefund, len(v.Refunds))
+	for i, r := range v.Refunds {
+		out[i] = orderRefund{
+			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency), Reason: r.Reason,
+			PaymentNo: payments[r.PaymentID], ByStaff: r.ByStaff, CreatedAt: r.CreatedAt, DoneAt: momentOrNone(r.DoneAt),
+			Lines: append([]refundedLine{}, lines[r.ID]...),
+		}
+	}
+	return out
 }

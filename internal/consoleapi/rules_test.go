@@ -243,8 +243,11 @@ func TestBadInput(t *testing.T) {
 		"order: shape":           {"GET", "/console/api/v1/orders/a-b", "", 422, "invalid_format", "order_no"},
 		"deliver: empty":         {"POST", "/console/api/v1/orders/20260101AAAA/deliver", `{"line_no":1,"content":""}`, 422, "too_short", "content"},
 		"deliver: line 0":        {"POST", "/console/api/v1/orders/20260101AAAA/deliver", `{"line_no":0,"content":"x"}`, 422, "out_of_range", "line_no"},
-		"refund: no reason":      {"POST", "/console/api/v1/orders/20260101AAAA/refund", `{}`, 422, "required", "reason"},
-		"refund: amount":         {"POST", "/console/api/v1/orders/20260101AAAA/refund", `{"reason":"x","amount":5}`, 422, "unknown_field", "amount"},
+		"refund: no reason":      {"POST", "/console/api/v1/orders/20260101AAAA/refund/request", `{}`, 422, "required", "reason"},
+		"refund: amount 0":       {"POST", "/console/api/v1/orders/20260101AAAA/refund/request", `{"reason":"x","amount":0}`, 422, "out_of_range", "amount"},
+		"refund: no lines":       {"POST", "/console/api/v1/orders/20260101AAAA/refund/request", `{"reason":"x","lines":[]}`, 422, "too_short", "lines"},
+		"refund: none of a line": {"POST", "/console/api/v1/orders/20260101AAAA/refund/request", `{"reason":"x","lines":[{"line_no":1,"quantity":0}]}`, 422, "out_of_range", "lines[0].quantity"},
+		"refund: no key":         {"POST", "/console/api/v1/orders/20260101AAAA/refund", `{"reason":"x"}`, 422, "idempotency_key_missing", "Idempotency-Key"},
 		"hold: id":               {"POST", "/console/api/v1/holds/x/resolve", `{"action":"refund"}`, 422, "", "id"},
 		"hold: unknown":          {"POST", "/console/api/v1/holds/0198f3a0-0000-7000-8000-000000000001/resolve", `{"action":"refund"}`, 404, "hold_unknown", ""},
 		"hold: action":           {"POST", "/console/api/v1/holds/0198f3a0-0000-7000-8000-000000000001/resolve", `{"action":"keep"}`, 422, "invalid_choice", "action"},
@@ -253,7 +256,7 @@ func TestBadInput(t *testing.T) {
 		"reveal is no GET":       {"GET", "/console/api/v1/orders/20260101AAAA/contact/reveal", "", 405, "method_not_allowed", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := k.do(ask{method: c.method, path: c.path, body: c.body, kind: "application/json", bearer: o.token})
+			w := k.do(ask{method: c.method, path: c.path, body: c.body, kind: "application/json", bearer: o.token, keyless: true})
 			require.Equal(t, c.status, w.Code, w.Body.String())
 			require.Equal(t, "application/problem+json", w.Header().Get("Content-Type"))
 			if c.code != "" {

@@ -84,6 +84,13 @@ func WithdrawTx(tx *db.Tx, merchantID, orderID id.ID) (lines []int, err error) {
 		orderID, merchantID)
 }
 
+// WithdrawLineTx takes back what waits of one line.
+func WithdrawLineTx(tx *db.Tx, merchantID, orderID id.ID, lineNo int) error {
+	_, err := tx.Exec(`DELETE FROM deliveries WHERE order_id = $1 AND line_no = $2 AND merchant_id = $3 AND status = 'waiting'`,
+		orderID, lineNo, merchantID)
+	return err
+}
+
 // Invariants declares what `panshi check` verifies of deliveries.
 func Invariants() []invariant.Invariant {
 	return []invariant.Invariant{

@@ -9,6 +9,9 @@
 //	   ▼            └───────────┴─────────────┘        │
 //	closed ──(late payment)──▶ paid, delivered, refunding   └──▶ held (refund failed)
 //
+// An order that gave back a part of its money stays where it is; refunding is
+// for all that is left.
+//
 // Orders that ended long ago lie in the archive, lines and all. They are read
 // there as if they were not; what changes one brings it back first.
 //

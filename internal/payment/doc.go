@@ -1,7 +1,7 @@
 // Package payment owns payments, the accounts at payment platforms through
-// which they run, refunds, and the narrow tables that make a platform's
-// transaction count once. It defines what a platform must be able to do
-// (Provider); packages wechatpay and alipay do it.
+// which they run, refunds and what they give back of lines, and the narrow
+// tables that make a platform's transaction count once. It defines what a
+// platform must be able to do (Provider); packages wechatpay and alipay do it.
 //
 // A payment moves like this; only the platform's word moves it to paid:
 //

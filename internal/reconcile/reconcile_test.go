@@ -9,12 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/audit"
+	"panshi/internal/checkout"
 	"panshi/internal/id"
 	"panshi/internal/money"
 	"panshi/internal/payment"
 )
 
-// A day of payments, a refund in part and one of all, and a payment at the last
+// A day of payments, two refunds in part and one of all, and a payment at the last
 // second that the shop notes the next day: the day closes by itself, its fee is
 // booked, and a second run finds nothing to do.
 func TestDayCloses(t *testing.T) {
@@ -23,9 +24,12 @@ func TestDayCloses(t *testing.T) {
 
 func testDayCloses(t *testing.T, s *shop) {
 	_, p := s.buy()
-	s.refund(p, 300)
+	s.refund(p, 100)
+	s.refund(p, 200)
 	o, _ := s.buy()
-	_, err := s.checkout.RefundOrder(t.Context(), s.merchant.ID, o.No, "not wanted")
+	_, err := s.checkout.RefundOrder(t.Context(), checkout.RefundRequest{
+		MerchantID: s.merchant.ID, OrderNo: o.No, Key: "1", Reason: "not wanted",
+	})
 	require.NoError(t, err)
 	s.pushed()
 	now := s.clock.Now().In(Zone())
@@ -52,7 +56,7 @@ func testDayCloses(t *testing.T, s *shop) {
 	require.Equal(t, Closed, d.State)
 	require.Empty(t, d.Problem)
 	require.Empty(t, d.Cases)
-	require.Equal(t, []int64{5, 3000, 1300, 1700, 10}, []int64{d.BillCount, d.BillPaid, d.BillRefunded, d.LedgerNet, d.Fees})
+	require.Equal(t, []int64{6, 3000, 1300, 1700, 10}, []int64{d.BillCount, d.BillPaid, d.BillRefunded, d.LedgerNet, d.Fees})
 	require.Equal(t, int64(10), s.number(`SELECT SUM(amount) FROM ledger_postings WHERE account = 'fees'`))
 	require.Equal(t, int64(1), s.number(`SELECT COUNT(*) FROM audit_records WHERE action = 'reconcile.day_closed' AND subject_id = $1`, d.ID))
 	require.Empty(t, s.broken())

@@ -164,9 +164,13 @@ func fullView() checkout.View {
 		Lines: []checkout.LineView{{Line: order.Line{
 			No: 1, ProductID: productID, SKUID: skuID, Kind: "card", Title: "Game card", Quantity: 2,
 			UnitPrice: money.Of(2450, money.CNY), Amount: money.Of(4900, money.CNY),
-		}, Delivered: 1}},
+		}, Delivered: 1, Refunded: 1}},
+		Refunded: money.Of(4900, money.CNY),
 		Payments: []payment.Payment{open, paid},
-		Refunds:  []payment.Refund{{No: "R1", Status: payment.RefundPending, Amount: money.Of(4900, money.CNY), Reason: "internal"}},
+		Refunds: []payment.Refund{
+			{No: "R1", Status: payment.RefundDone, Amount: money.Of(2450, money.CNY), Reason: "internal", CreatedAt: placedAt, DoneAt: placedAt.Add(time.Minute)},
+			{No: "R2", Status: payment.RefundPending, Amount: money.Of(2450, money.CNY), Reason: "internal", CreatedAt: placedAt},
+		},
 	}
 }
 
@@ -178,12 +182,14 @@ func TestOrderShowsWhatItsBuyerMaySee(t *testing.T) {
 	require.JSONEq(t, `{"order_no":"20260504M7KQ2Z8R4T6V0XWY","status":"refunding","total":4900,"currency":"CNY",
 		"created_at":"2026-05-04T03:02:01.123Z","expires_at":"2026-05-04T03:17:01.123Z","paid_at":"2026-05-04T03:03:01.123Z",
 		"lines":[{"line_no":1,"sku_id":"0198f3a0-0000-7000-8000-000000000002","product_id":"0198f3a0-0000-7000-8000-000000000001",
-			"title":"Game card","kind":"card","quantity":2,"unit_price":2450,"amount":4900,"delivered":1}],
+			"title":"Game card","kind":"card","quantity":2,"unit_price":2450,"amount":4900,"delivered":1,"refunded":1}],"refunded":4900,
 		"payments":[{"payment_no":"P20260504M7KQ2Z8R4T6V0XWY","status":"open","channel":"0198f3a0-0000-7000-8000-000000000004",
 			"amount":4900,"currency":"CNY","instruction":{"kind":"qr","code_url":"weixin://wxpay/x"}},
 			{"payment_no":"P20260504M7KQ2Z8R4T6V0XWY","status":"paid","channel":"0198f3a0-0000-7000-8000-000000000004",
 			"amount":4900,"currency":"CNY"}],
-		"refunds":[{"refund_no":"R1","status":"processing","amount":4900,"currency":"CNY"}]}`, w.Body.String())
+		"refunds":[{"refund_no":"R1","status":"succeeded","amount":2450,"currency":"CNY",
+			"created_at":"2026-05-04T03:02:01.123Z","done_at":"2026-05-04T03:03:01.123Z"},
+			{"refund_no":"R2","status":"processing","amount":2450,"currency":"CNY","created_at":"2026-05-04T03:02:01.123Z"}]}`, w.Body.String())
 }
 
 func TestCancel(t *testing.T) {

@@ -18,7 +18,8 @@ type orderView struct {
 	PaidAt    *time.Time     `json:"paid_at,omitempty" example:"2026-05-04T03:03:10.000Z" doc:"When it was paid; missing before."`
 	ClosedAt  *time.Time     `json:"closed_at,omitempty" example:"2026-05-04T03:17:02.000Z" doc:"When it was closed unpaid; missing before."`
 	Payments  []orderPayment `json:"payments" doc:"Every attempt to pay, the oldest first."`
-	Refunds   []orderRefund  `json:"refunds" doc:"What goes back or went back to the buyer."`
+	Refunded  int64          `json:"refunded" example:"0" doc:"Given back or on its way back to the buyer, in minor units. A part leaves the order's status."`
+	Refunds   []orderRefund  `json:"refunds" doc:"What goes back or went back to the buyer, the oldest first."`
 }
 
 type orderLine struct {
@@ -31,6 +32,7 @@ type orderLine struct {
 	UnitPrice int64  `json:"unit_price" example:"4900" doc:"As sold, in minor units."`
 	Amount    int64  `json:"amount" example:"4900" doc:"Quantity times unit price, in minor units."`
 	Delivered int    `json:"delivered" example:"1" doc:"How many items were delivered."`
+	Refunded  int    `json:"refunded" example:"0" doc:"How many items were given back by line."`
 }
 
 type orderPayment struct {
@@ -47,6 +49,9 @@ type orderRefund struct {
 	Status   string `json:"status" enum:"requested,processing,succeeded,failed" example:"succeeded" doc:"failed: a person looks into it."`
 	Amount   int64  `json:"amount" example:"4900" doc:"In minor units."`
 	Currency string `json:"currency" example:"CNY" doc:"ISO 4217."`
+
+	CreatedAt time.Time  `json:"created_at" example:"2026-05-05T01:02:03.000Z" doc:"When it was promised."`
+	DoneAt    *time.Time `json:"done_at,omitempty" example:"2026-05-05T01:02:09.000Z" doc:"When the platform had paid it back, or refused it; missing before."`
 }
 
 type instruction struct {
@@ -68,11 +73,12 @@ func viewOf(v checkout.View) orderView {
 		Lines:    make([]orderLine, len(v.Lines)),
 		Payments: make([]orderPayment, len(v.Payments)),
 		Refunds:  make([]orderRefund, len(v.Refunds)),
+		Refunded: v.Refunded.Minor,
 	}
 	for i, l := range v.Lines {
 		out.Lines[i] = orderLine{
 			LineNo: l.No, SKUID: l.SKUID.String(), ProductID: l.ProductID.String(), Title: l.Title, Kind: l.Kind,
-			Quantity: l.Quantity, UnitPrice: l.UnitPrice.Minor, Amount: l.Amount.Minor, Delivered: l.Delivered,
+			Quantity: l.Quantity, UnitPrice: l.UnitPrice.Minor, Amount: l.Amount.Minor, Delivered: l.Delivered, Refunded: l.Refunded,
 		}
 	}
 	for i, p := range v.Payments {
@@ -81,6 +87,7 @@ func viewOf(v checkout.View) orderView {
 	for i, r := range v.Refunds {
 		out.Refunds[i] = orderRefund{
 			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency),
+			CreatedAt: moment(r.CreatedAt), DoneAt: momentOrNone(r.DoneAt),
 		}
 	}
 	return out

@@ -22,6 +22,7 @@ type orderData struct {
 	Lines     []checkout.LineView
 	Total     money.Amount
 	Refunded  money.Amount // given back so far
+	Refunds   []refundRow
 	ExpiresAt time.Time
 	CanPay    bool
 	CanCancel bool
@@ -35,6 +36,14 @@ type step struct {
 	Key   string // of the text, below shop.step.
 	At    time.Time
 	State string
+}
+
+// refundRow is money that goes back. State ends the key of its text, below
+// shop.refund.
+type refundRow struct {
+	At     time.Time // when it went back, or was promised
+	Amount money.Amount
+	State  payment.RefundStatus
 }
 
 // Dated tells whether the step has a time to show.
@@ -90,7 +99,7 @@ func (s *Shop) showOrder(v *visit, h held, shown []goods) error {
 	delivered, waiting := delivery(h)
 	d := orderData{
 		No: h.no, Token: h.token, Status: o.Status, Steps: stepsOf(o), Lines: h.Lines, Total: o.Total,
-		Refunded: refunded(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
+		Refunded: refunded(h), Refunds: refundsOf(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
 		CanCancel: pending, CanReveal: delivered, Waiting: delivered && waiting && o.Status == order.Paid, Goods: shown,
 	}
 	return s.show(v, http.StatusOK, "order", screen{
@@ -104,7 +113,7 @@ func (s *Shop) showOrder(v *visit, h held, shown []goods) error {
 func delivery(h held) (some, rest bool) {
 	for _, l := range h.Lines {
 		some = some || l.Delivered > 0
-		rest = rest || l.Delivered < l.Quantity
+		rest = rest || l.Waits()
 	}
 	return some, rest
 }
@@ -117,6 +126,17 @@ func refunded(h held) money.Amount {
 		}
 	}
 	return sum
+}
+
+func refundsOf(h held) []refundRow {
+	rows := make([]refundRow, len(h.Refunds))
+	for i, r := range h.Refunds {
+		rows[i] = refundRow{At: r.CreatedAt, Amount: r.Amount, State: r.Status}
+		if r.Status == payment.RefundDone {
+			rows[i].At = r.DoneAt
+		}
+	}
+	return rows
 }
 
 // stepsOf tells an order's course: what happened, where it stands, what comes.

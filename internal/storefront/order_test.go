@@ -280,6 +280,30 @@ func TestOrderPage(t *testing.T) {
 	require.Contains(t, w.get(here).Body.String(), "¥10.00")
 }
 
+// TestPartsThatWentBack: an order that gave back a part is what it was, and its
+// buyer reads what goes back, how far it is, and since when.
+func TestPartsThatWentBack(t *testing.T) {
+	w := newWorld(t)
+	w.deliver()
+	at := startOfDay().Add(26 * time.Hour)
+	w.view.Refunds = []payment.Refund{
+		{Amount: money.Of(1999, money.CNY), Status: payment.RefundDone, CreatedAt: startOfDay(), DoneAt: at},
+		{Amount: money.Of(50, money.CNY), Status: payment.RefundRequested, CreatedAt: at},
+		{Amount: money.Of(60, money.CNY), Status: payment.RefundPending, CreatedAt: at},
+		{Amount: money.Of(70, money.CNY), Status: payment.RefundBroken, CreatedAt: at},
+	}
+	w.view.Lines[0].Refunded = 1
+	for lang, words := range map[string][]string{
+		"":   {"已发货", "退款记录", "已退 1 件", "已原路退回", "正在退回", "付款平台未受理"},
+		"en": {"Delivered", "Refunds", "1 refunded", "Back the way it came", "On its way back to you", "looking into it"},
+	} {
+		page := w.do(visitor{lang: lang, cookie: true}, http.MethodGet, here, nil).Body.String()
+		for _, want := range append(words, "¥19.99", "¥0.50", "¥0.60", "¥0.70", at.UTC().Format("2006-01-02")) {
+			require.Contains(t, page, want)
+		}
+	}
+}
+
 func TestStrangersLearnNothing(t *testing.T) {
 	w := newWorld(t)
 	w.deliver()

@@ -8,6 +8,7 @@ import (
 	"panshi/internal/checkout"
 	"panshi/internal/db"
 	"panshi/internal/errs"
+	"panshi/internal/id"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -206,7 +207,9 @@ func unjoin(err error) []error {
 // refund orders the money back.
 func (c *client) refund(d *deal) {
 	lost, last := c.insist(func(ctx context.Context) error {
-		_, err := c.svc.RefundOrder(ctx, c.merchant, d.Order.No, "because")
+		_, err := c.svc.RefundOrder(ctx, checkout.RefundRequest{
+			MerchantID: c.merchant, OrderNo: d.Order.No, Key: id.New().String(), Reason: "because",
+		})
 		return err
 	})
 	switch {

@@ -146,3 +146,15 @@ func (p *Platform) TradeOf(t testing.TB, paymentNo string) map[string]any {
 	require.NoError(t, p.api.do(t.Context(), http.MethodGet, "/simulate/trades/"+paymentNo, nil, nil, &out))
 	return out
 }
+
+// RefundsOf gives the amounts that the platform gave back of a payment.
+func (p *Platform) RefundsOf(ctx context.Context, paymentNo string) (amounts []int64, err error) {
+	var out struct {
+		Refunds []struct{ Amount int64 }
+	}
+	err = p.api.do(ctx, http.MethodGet, "/simulate/trades/"+paymentNo, nil, nil, &out)
+	for _, r := range out.Refunds {
+		amounts = append(amounts, r.Amount)
+	}
+	return amounts, err
+}

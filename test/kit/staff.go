@@ -51,11 +51,16 @@ func (o *Staff) code() (code string) {
 
 // Try asks an operation of the console API; path is what follows the version.
 func (o *Staff) Try(ctx context.Context, method, path string, body, out any) error {
-	header := map[string]string{"Idempotency-Key": NewKey()}
+	return o.tryAs(ctx, NewKey(), method, path, body, out)
+}
+
+// tryAs is Try with an idempotency key.
+func (o *Staff) tryAs(ctx context.Context, key, method, path string, body, out any) error {
+	header := map[string]string{}
 	if o.token != "" {
 		header = bearer(o.token)
-		header["Idempotency-Key"] = NewKey()
 	}
+	header["Idempotency-Key"] = key
 	return o.do(ctx, method, "/console/api/v1/"+path, header, body, out)
 }
 

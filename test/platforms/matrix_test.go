@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/checkout"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/order"
@@ -89,7 +90,9 @@ func (s *till) queryAndRefund(fault string) {
 	})
 	s.ask()
 	s.want(o, order.Paid)
-	_, err = s.svc.RefundOrder(s.t.Context(), s.shop.ID, o.Order.No, "test")
+	_, err = s.svc.RefundOrder(s.t.Context(), checkout.RefundRequest{
+		MerchantID: s.shop.ID, OrderNo: o.Order.No, Key: "1", Reason: "test",
+	})
 	require.NoError(s.t, err)
 	s.during(fault, func() { // the refund itself
 		s.giveBack()

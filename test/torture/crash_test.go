@@ -53,8 +53,26 @@ func TestCrashAtEveryPoint(t *testing.T) {
 				crashArchive(t, c.point)
 				return
 			}
-			crashAt(t, c.point, c.pass)
+			s, ok := scenarioOf(c.point)
+			require.True(t, ok, "no scenario passes %s: write one, or name one for it in scenarioOf", c.point)
+			crashAt(t, s, c.point, c.pass)
 		})
+	})
+}
+
+// TestCrashBetweenParts crashes the shop at every point of the second of three
+// refunds of an order: each of them is made exactly once.
+func TestCrashBetweenParts(t *testing.T) {
+	kit.Prepare(t)
+	var all []string
+	for _, p := range points(t) {
+		if strings.HasPrefix(p, "checkout.refund.") {
+			all = append(all, p)
+		}
+	}
+	require.Greater(t, len(all), 3)
+	kit.Each(all, atOnce, func(_ int, point string) {
+		t.Run(point, func(t *testing.T) { crashAt(t, parts(), point, 2) })
 	})
 }
 
@@ -69,9 +87,7 @@ type world struct {
 	restarted chan struct{} // closed when the shop is back
 }
 
-func crashAt(t *testing.T, point string, pass int) {
-	s, ok := scenarioOf(point)
-	require.True(t, ok, "no scenario passes %s: write one, or name one for it in scenarioOf", point)
+func crashAt(t *testing.T, s scenario, point string, pass int) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	w := &world{platform: kit.NewPlatform(t), book: &kit.Book{}, dir: t.TempDir(), restarted: make(chan struct{})}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ func scenarioOf(point string) (scenario, bool) {
 		{"checkout.deliver", buy()},
 		{"checkout.close", expire()},
 		{"checkout.query", query()},
+		{"checkout.refund.withdrawn", parts()},
 		{"checkout.refund", refund()},
 		{"jobs.", refund()},
 		{"imports.cards", importCards()},
@@ -179,6 +181,42 @@ func awaitRefund(ctx context.Context, w *world, e *kit.Entry) error {
 		case <-time.After(200 * time.Millisecond):
 		}
 	}
+}
+
+// parts: staff gives an order back in three parts, and again what a crash left
+// unanswered, with the same key. The platform makes three refunds.
+func parts() scenario {
+	return scenario{name: "refund in parts", run: func(ctx context.Context, w *world) error {
+		staff := w.shop.Owner("mei")
+		e, pay, err := kit.Begin(ctx, w.client, w.book, buyer(0), kit.Line{SKU: w.sku, Quantity: 3})
+		if err != nil {
+			return err
+		}
+		if err := w.platform.Pay(ctx, pay.No); err != nil {
+			return err
+		}
+		e.NotePaid(pay.No)
+		if _, err := w.client.AwaitStatus(ctx, e.Placed, "delivered"); err != nil {
+			return err
+		}
+		item := e.Total / 3
+		for _, part := range []map[string]any{
+			{"lines": []map[string]int{{"line_no": 1, "quantity": 1}}}, {"amount": 7}, nil,
+		} {
+			if _, err := staff.Refund(ctx, e.Placed, part); err != nil {
+				return err
+			}
+		}
+		if _, err := w.client.AwaitStatus(ctx, e.Placed, "refunded"); err != nil {
+			return err
+		}
+		made, err := w.platform.RefundsOf(ctx, pay.No)
+		slices.Sort(made)
+		if want := []int64{7, item, 2*item - 7}; err == nil && !slices.Equal(made, want) {
+			err = fmt.Errorf("the platform gave back %d, not %d", made, want)
+		}
+		return err
+	}}
 }
 
 // importCards: a file of several chunks, imported again after the crash. What
