@@ -24,6 +24,7 @@ import (
 	"panshi/internal/jobs"
 	"panshi/internal/ledger"
 	"panshi/internal/merchant"
+	"panshi/internal/notify"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
@@ -133,7 +134,7 @@ func Invariants() []invariant.Invariant {
 	for _, list := range [][]invariant.Invariant{
 		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
 		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
-		access.Invariants(), audit.Invariants(), reconcile.Invariants(),
+		access.Invariants(), audit.Invariants(), reconcile.Invariants(), notify.Invariants(),
 	} {
 		all = append(all, list...)
 	}
@@ -146,6 +147,7 @@ func Columns() []dataclass.Table {
 	for _, list := range [][]dataclass.Table{
 		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
 		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(), reconcile.Columns(),
+		notify.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
 		all = append(all, list...)
