@@ -10,6 +10,8 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/app"
+	"panshi/internal/notify"
+	"panshi/internal/payment"
 )
 
 // The levels of a finding.
@@ -94,7 +96,24 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if err != nil {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
-	return append(doctorRunning(status), doctorPayments(status)...)
+	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAlerts(status.Alerts))
+}
+
+// doctorAlerts judges whether somebody hears of what happens.
+func doctorAlerts(s notify.Standing) []finding {
+	var out []finding
+	switch {
+	case s.Channels == 0:
+		out = append(out, warn("alerts", "nobody is told: set notify.channels (docs/operations/alerts.md)"))
+	case s.Undelivered > 0:
+		out = append(out, bad("alerts", "%s that no channel takes (%s): run panshi notify test", plural(s.Undelivered, "message"), s.LastError))
+	default:
+		out = append(out, ok("alerts", "told through %s", plural(int64(s.Channels), "channel")))
+	}
+	if s.Open > 0 {
+		out = append(out, warn("alerts", "%s open: panshi notify list", plural(s.Open, "alert")))
+	}
+	return out
 }
 
 func doctorRunning(s adminsock.Status) []finding {
@@ -148,7 +167,7 @@ func doctorPayments(s adminsock.Status) []finding {
 	switch paid := s.ByCallback + s.ByQuery; {
 	case paid == 0:
 		out = append(out, ok("callbacks", "no payment in the last 24 hours, so nothing is known"))
-	case s.ByCallback == 0:
+	case payment.Told{ByCallback: s.ByCallback, ByQuery: s.ByQuery}.CallbacksBroken():
 		out = append(out, bad("callbacks", "none arrived in the last 24 hours: %s had to be asked for; is %s",
 			plural(s.ByQuery, "payment"), "the notification address reachable from outside?"))
 	case s.ByQuery > s.ByCallback:

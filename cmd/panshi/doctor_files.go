@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -84,7 +86,18 @@ func doctorFiles(cfg app.Config) []finding {
 	} else {
 		out = append(out, ok("files", "only their owner can read them"))
 	}
-	return append(out, doctorKey(cfg)...)
+	return slices.Concat(out, doctorKey(cfg), doctorChannels(cfg))
+}
+
+// doctorChannels judges the files that channels of alerts read.
+func doctorChannels(cfg app.Config) []finding {
+	var out []finding
+	for _, ch := range cfg.Notify.Channels {
+		if err := ch.CheckFiles(); err != nil {
+			out = append(out, bad("alerts", "channel %s: %s", ch.Name, explain(context.Background(), err)))
+		}
+	}
+	return out
 }
 
 // doctorDir judges the data directory itself.

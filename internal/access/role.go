@@ -34,18 +34,19 @@ func (r Role) Permissions() []perm.Permission {
 			perm.OrdersDeliver, perm.OrdersRefund, perm.HoldsResolve, perm.ContactReveal, perm.AuditRead,
 			perm.PaymentsRead, perm.PaymentsWrite,
 			perm.ReconcileRead, perm.ReconcileResolve,
+			perm.AlertsRead, perm.AlertsAcknowledge,
 		}
 	case Operator:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead, perm.OrdersDeliver,
-			perm.PaymentsRead,
+			perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge,
 		}
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
 	case Engineer:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge}
 	case Auditor:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.AlertsRead}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}
 	}

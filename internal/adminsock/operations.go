@@ -9,6 +9,7 @@ import (
 	"panshi/internal/demo"
 	"panshi/internal/errs"
 	"panshi/internal/imports"
+	"panshi/internal/notify"
 	"panshi/internal/reconcile"
 )
 
@@ -86,6 +87,8 @@ type Status struct {
 	ByQuery    int64 `json:"by_query"`
 	// Holds counts payments that wait for a person.
 	Holds int64 `json:"holds"`
+	// Alerts tells how alerting fares.
+	Alerts notify.Standing `json:"alerts"`
 }
 
 // Replica is a read replica as the process sees it.

@@ -97,7 +97,7 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 	}
 	_, err = consoleapi.New(mux, Version(), consoleapi.Deps{
 		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Accounts: s.router, Reconcile: s.reconcile,
-		Trail: audit.NewReader(s.db),
+		Trail: audit.NewReader(s.db), Alerts: staffAlerts{s},
 		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,
 	})
 	return mux, err

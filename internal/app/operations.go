@@ -22,6 +22,7 @@ import (
 var (
 	_ adminsock.Operations = (*Shop)(nil)
 	_ adminsock.Setup      = (*Shop)(nil)
+	_ adminsock.Alerts     = (*Shop)(nil)
 )
 
 // asCommand notes in ctx that a command acts.
@@ -110,6 +111,10 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 		status.ByCallback, status.ByQuery, status.Holds = told.ByCallback, told.ByQuery, told.OpenHolds
 		return err
 	})
+	if err != nil {
+		return status, err
+	}
+	status.Alerts, err = s.notify.Standing(ctx)
 	return status, err
 }
 

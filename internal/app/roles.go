@@ -55,8 +55,9 @@ func duties() []duty {
 		{role: RoleConsole, console: true},
 		{role: RoleWorker, jobs: true, sweeps: []string{
 			"payments.query", "payments.keys", "orders.expire", "refunds.push", "orders.complete", "reconcile.days",
+			"notify.send", "watch.holds", "watch.callbacks", "watch.accounts", "watch.jobs", "watch.disk",
 		}},
-		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive"}},
+		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "notify.purge"}},
 	}
 }
 

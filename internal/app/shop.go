@@ -19,6 +19,8 @@ import (
 	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
+	"panshi/internal/i18n"
+	"panshi/internal/id"
 	"panshi/internal/imports"
 	"panshi/internal/invariant"
 	"panshi/internal/jobs"
@@ -53,6 +55,7 @@ type Shop struct {
 	reconcile *reconcile.Service
 	imports   *imports.Service
 	access    *access.Service
+	notify    *notify.Service
 	sandbox   *sandboxLink
 	serving   atomic.Bool
 	since     atomic.Pointer[time.Time] // when it began to serve
@@ -100,7 +103,28 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.reconcile = reconcile.New(s.db, s.accounts, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
+	texts, err := i18n.Load()
+	if err != nil {
+		return err
+	}
+	s.notify = notify.New(s.db, s.cfg.Notify, notifyWays(), texts, s.shopName, clock.System{}, s.log)
 	return nil
+}
+
+// shopName is what a merchant is called in alerts, "" if that cannot be asked.
+func (s *Shop) shopName(merchantID id.ID) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	all, err := s.merchants.All(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, m := range all {
+		if m.ID == merchantID {
+			return m.Name
+		}
+	}
+	return ""
 }
 
 // door is where reconciling brings the platforms' answers.

@@ -43,6 +43,7 @@ type Deps struct {
 	Accounts  Accounts
 	Reconcile *reconcile.Service
 	Trail     *audit.Reader
+	Alerts    Alerts
 	Vault     *vault.Vault // opens contacts to mask them
 	Texts     *i18n.Catalogue
 	// Secure says that staff reach the console by https: the cookie is sent by
@@ -64,9 +65,10 @@ const (
 	tagHolds     = "holds"
 	tagAccounts  = "payment accounts"
 	tagReconcile = "reconcile"
+	tagAlerts    = "alerts"
 )
 
-const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills.
+const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills, alerts.
 
 Sign in with login, password and the code of an authenticator app. Browsers get a cookie; scripts ask for mode
 "bearer" and send the token in the header Authorization. Amounts are integers of minor units (CNY: fen). Times are
@@ -87,7 +89,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagAlerts},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -108,6 +110,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addHolds()
 	a.addAccounts()
 	a.addReconcile()
+	a.addAlerts()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

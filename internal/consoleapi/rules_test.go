@@ -23,7 +23,7 @@ type sample struct {
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
-func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample {
+func samples(orderNo, holdID, accountID, dayID, caseID, alertID string) map[string]sample {
 	order := "/console/api/v1/orders/" + orderNo
 	return map[string]sample{
 		"GET /console/api/v1/session":                           {path: sessionPath},
@@ -51,6 +51,8 @@ func samples(orderNo, holdID, accountID, dayID, caseID string) map[string]sample
 		"GET /console/api/v1/reconcile/days/{id}":               {path: "/console/api/v1/reconcile/days/" + dayID, object: true},
 		"GET /console/api/v1/reconcile/days/{id}/cases":         {path: "/console/api/v1/reconcile/days/" + dayID + "/cases", object: true},
 		"GET /console/api/v1/reconcile/cases/{id}":              {path: "/console/api/v1/reconcile/cases/" + caseID, object: true},
+		"GET /console/api/v1/alerts":                            {path: "/console/api/v1/alerts"},
+		"POST /console/api/v1/alerts/{id}/acknowledge":          {path: "/console/api/v1/alerts/" + alertID + "/acknowledge", object: true},
 		"POST /console/api/v1/reconcile/cases/{id}/resolve":     {path: "/console/api/v1/reconcile/cases/" + caseID + "/resolve", body: `{"reason":"x"}`, object: true},
 	}
 }
@@ -65,10 +67,11 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	paid := k.buy(k.one, "work", 4900)
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
+	alerts := o.want(200, "GET", "/console/api/v1/alerts", nil)["items"].([]any)
 	accounts := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)
 	dayID, caseID := k.day(k.one)
 	return k, o, samples(paid.No, holds[0].(map[string]any)["id"].(string), accounts[0].(map[string]any)["id"].(string),
-		dayID.String(), caseID.String())
+		dayID.String(), caseID.String(), alerts[0].(map[string]any)["id"].(string))
 }
 
 // staffRows are the rows that want a session.
@@ -153,7 +156,7 @@ func TestOtherMerchantsOwnerFindsNothing(t *testing.T) {
 			require.Equal(t, 404, w.Code, "%s %s: %s", row.Method, row.Pattern, w.Body.String())
 		}
 	}
-	for _, list := range []string{"products", "categories", "orders", "holds"} {
+	for _, list := range []string{"products", "categories", "orders", "holds", "alerts"} {
 		require.Empty(t, wu.want(200, "GET", "/console/api/v1/"+list, nil)["items"], list)
 	}
 	wu.want(200, "PUT", "/console/api/v1/products/work", object{"kind": "card", "title": "theirs", "on": false, "skus": []object{}})
@@ -200,6 +203,7 @@ func TestBadInput(t *testing.T) {
 		"list: limit 101":        {"GET", "/console/api/v1/orders?limit=101", "", 422, "out_of_range", "limit"},
 		"list: cursor":           {"GET", "/console/api/v1/orders?cursor=x", "", 422, "invalid_cursor", "cursor"},
 		"list: holds cursor":     {"GET", "/console/api/v1/holds?cursor=zz", "", 422, "invalid_cursor", "cursor"},
+		"list: alerts cursor":    {"GET", "/console/api/v1/alerts?cursor=zz", "", 422, "invalid_cursor", "cursor"},
 		"list: products cursor":  {"GET", "/console/api/v1/products?cursor=zz", "", 422, "invalid_cursor", "cursor"},
 		"list: status":           {"GET", "/console/api/v1/orders?status=any", "", 422, "invalid_choice", "status"},
 		"list: merchant":         {"GET", "/console/api/v1/orders?merchant_id=x", "", 422, "unknown_parameter", "merchant_id"},

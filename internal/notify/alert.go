@@ -157,6 +157,24 @@ func ResolveTx(tx *db.Tx, merchantID id.ID, code, subject string) error {
 	return err
 }
 
+// ResolveUnlessTx ends an open alert if still says that its cause is gone. It
+// asks while the alert is locked: who raises it at the same time either is seen
+// by still, or raises a new one.
+func ResolveUnlessTx(tx *db.Tx, a Alert, still func() (bool, error)) error {
+	var alertID id.ID
+	err := tx.Get([]any{&alertID}, `SELECT id FROM alerts WHERE dedup = $1 AND state <> 'resolved'`+tx.ForUpdate(), a.key())
+	if errors.Is(err, db.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if there, err := still(); err != nil || there {
+		return err
+	}
+	return ResolveTx(tx, a.MerchantID, a.Code, a.Subject)
+}
+
 // AcknowledgeTx notes who is at an alert that s sees. Repeating it changes
 // nothing.
 func AcknowledgeTx(tx *db.Tx, s Scope, alertID id.ID, by string) error {

@@ -2,7 +2,9 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -68,6 +70,43 @@ func (s *Service) write(ctx context.Context, a Alert, do func(tx *db.Tx) error) 
 // Resolve ends an alert in a transaction of its own.
 func (s *Service) Resolve(ctx context.Context, merchantID id.ID, code, subject string) error {
 	return s.db.Update(ctx, func(tx *db.Tx) error { return ResolveTx(tx, merchantID, code, subject) })
+}
+
+// Keep makes the open alerts of a code those that stand now: it raises what is
+// missing and ends what is gone. Those that look again and again call it; when
+// nothing changed it writes nothing.
+func (s *Service) Keep(ctx context.Context, code string, now []Alert) error {
+	const most = 200
+	var open []Stored
+	if err := s.db.View(ctx, func(tx *db.Tx) (err error) {
+		open, err = OpenOfTx(tx, code, most)
+		return err
+	}); err != nil {
+		return err
+	}
+	has := func(list []string, key string) bool { return slices.Contains(list, key) }
+	standing, known := keysOf(now), make([]string, len(open))
+	var failures []error
+	for i, a := range open {
+		known[i] = a.key()
+		if !has(standing, known[i]) {
+			failures = append(failures, s.Resolve(ctx, a.MerchantID, a.Code, a.Subject))
+		}
+	}
+	for _, a := range now[:min(most, len(now))] {
+		if !has(known, a.key()) {
+			failures = append(failures, s.Ongoing(ctx, a))
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func keysOf(alerts []Alert) []string {
+	keys := make([]string, len(alerts))
+	for i, a := range alerts {
+		keys[i] = a.key()
+	}
+	return keys
 }
 
 // List lists the alerts that sc sees, the newest first (ListTx).
@@ -158,40 +197,4 @@ func (s *Service) send(ctx context.Context, ch namedChannel, m Message) error {
 	ctx, cancel := context.WithTimeout(ctx, sendTime)
 	defer cancel()
 	return ch.Send(ctx, m)
-}
-
-// Direct tells the channels without a row, in their order until one takes it:
-// for when the database is what failed. It logs whatever comes of it.
-func (s *Service) Direct(ctx context.Context, a Alert) error { return s.direct(ctx, a, eventOpened) }
-
-func (s *Service) direct(ctx context.Context, a Alert, e event) error {
-	now := s.clock.Now()
-	stored := Stored{Alert: a, Count: 1, OpenedAt: now, LastAt: now}
-	messageID := id.New()
-	err := errNoChannel
-	for _, ch := range s.channels {
-		if err = s.sendAgain(ctx, ch, s.writer.message(ch.lang, messageID, stored, e)); err == nil {
-			s.log.Warn("notify: told directly", "alert", a.Code, "event", string(e), "channel", ch.name)
-			return nil
-		}
-	}
-	s.log.Error("notify: nobody could be told", "alert", a.Code, "event", string(e), "severity", string(a.Severity), "subject", a.Subject, "error", err)
-	return err
-}
-
-// errNoChannel says that there is nobody to tell.
-var errNoChannel error = errs.New(errs.Unavailable, "channel_none", "no channel is configured: set notify.channels")
-
-// sendAgain makes two attempts: there is no row that remembers a failed one.
-func (s *Service) sendAgain(ctx context.Context, ch namedChannel, m Message) error {
-	err := s.send(ctx, ch, m)
-	if err == nil || ctx.Err() != nil {
-		return err
-	}
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(s.cfg.Retry):
-	}
-	return s.send(ctx, ch, m)
 }

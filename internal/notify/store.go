@@ -65,6 +65,12 @@ func OpenTx(tx *db.Tx, limit int) ([]Stored, error) {
 	return db.Collect(tx, scanAlert, `SELECT `+alertColumns+` FROM alerts WHERE state <> 'resolved' ORDER BY id DESC LIMIT $1`, limit)
 }
 
+// OpenOfTx lists what is not resolved of a code, of all merchants.
+func OpenOfTx(tx *db.Tx, code string, limit int) ([]Stored, error) {
+	return db.Collect(tx, scanAlert, `SELECT `+alertColumns+` FROM alerts
+		WHERE state <> 'resolved' AND code = $1 ORDER BY id LIMIT $2`, code, limit)
+}
+
 // lookTx finds alerts whose next message may be due.
 func lookTx(tx *db.Tx, limit int) ([]Stored, error) {
 	return db.Collect(tx, scanAlert, `SELECT `+alertColumns+` FROM alerts WHERE next_at <= $1 ORDER BY next_at LIMIT $2`,

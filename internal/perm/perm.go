@@ -29,6 +29,9 @@ const (
 
 	ReconcileRead    Permission = "reconcile.read"
 	ReconcileResolve Permission = "reconcile.resolve"
+
+	AlertsRead        Permission = "alerts.read"
+	AlertsAcknowledge Permission = "alerts.acknowledge"
 )
 
 // Priority is what is shed last.

@@ -9,6 +9,7 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/ledger"
 	"panshi/internal/money"
+	"panshi/internal/notify"
 )
 
 // feeKind is the kind of a day's entry in the books.
@@ -41,8 +42,21 @@ func (r *run) finish(ctx context.Context) error {
 		if open == 0 && r.day.agrees() {
 			return r.closeTx(ctx, tx)
 		}
-		return endTx(tx, r.day, r.next())
+		if err := endTx(tx, r.day, r.next()); err != nil {
+			return err
+		}
+		return notify.OngoingTx(tx, differsAlert(r.day))
 	})
+}
+
+// differsAlert tells of a day until it closes.
+func differsAlert(d Day) notify.Alert {
+	return notify.Alert{
+		Code: "reconcile_differs", MerchantID: d.MerchantID, Subject: d.ID.String(), Severity: notify.Critical,
+		Args: map[string]string{
+			"date": d.Date, "currency": d.Currency, "difference": money.Of(d.Difference(), money.Currency(d.Currency)).Decimal(),
+		},
+	}
 }
 
 // next is when a day that differs is compared again by itself.
@@ -59,6 +73,9 @@ func (r *run) closeTx(ctx context.Context, tx *db.Tx) error {
 	d := &r.day
 	d.State, d.ClosedAt = Closed, tx.Now()
 	if err := endTx(tx, *d, time.Time{}); err != nil {
+		return err
+	}
+	if err := notify.ResolveTx(tx, d.MerchantID, "reconcile_differs", d.ID.String()); err != nil {
 		return err
 	}
 	if d.Fees != 0 {

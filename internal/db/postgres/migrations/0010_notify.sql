@@ -52,3 +52,6 @@ CREATE TABLE alert_deliveries (
 CREATE UNIQUE INDEX alert_deliveries_waiting ON alert_deliveries (alert_id) WHERE state = 'due';
 CREATE INDEX alert_deliveries_due ON alert_deliveries (next_try_at) WHERE state = 'due';
 CREATE INDEX alert_deliveries_alert ON alert_deliveries (alert_id, id);
+
+-- Jobs that were given up, which somebody looks for again and again.
+CREATE INDEX jobs_dead ON jobs (kind) WHERE dead = 1;
