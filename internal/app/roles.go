@@ -55,7 +55,7 @@ func duties() []duty {
 		{role: RoleConsole, console: true},
 		{role: RoleWorker, jobs: true, sweeps: []string{
 			"payments.query", "payments.keys", "orders.expire", "refunds.push", "orders.complete", "reconcile.days",
-			"notify.send", "watch.holds", "watch.callbacks", "watch.accounts", "watch.jobs", "watch.disk",
+			"notify.send", "watch.shop",
 		}},
 		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "notify.purge"}},
 	}

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"path/filepath"
 	"strconv"
@@ -35,31 +36,46 @@ type watcher struct {
 	clock   clock.Clock
 	log     *slog.Logger
 
-	// The sweeps' own: each runs in one goroutine.
-	broken map[id.ID]time.Time // accounts whose breaker is not closed, since when
-	low    bool                // the disk
+	// The sweep's own: it runs in one goroutine.
+	due    map[string]time.Time // when each look is due
+	broken map[id.ID]time.Time  // accounts whose breaker is not closed, since when
+	low    bool                 // the disk
 }
 
 func (s *Shop) newWatcher() *watcher {
 	return &watcher{
 		db: s.db, notify: s.notify, healths: s.router.Healths, free: func() (int64, error) { return freeBytes(s.cfg.Data) },
-		clock: clock.System{}, log: s.log, broken: map[id.ID]time.Time{},
+		clock: clock.System{}, log: s.log, due: map[string]time.Time{}, broken: map[id.ID]time.Time{},
 	}
 }
 
-// sweeps look at the shop. Accounts and disk are those of the process that has
-// the sweep.
+// sweeps is one for all looks: each sweep costs a lease that is renewed.
+// Accounts and disk are those of the process that has it.
 func (w *watcher) sweeps() []jobs.Sweep {
-	once := func(look func(context.Context) error) func(context.Context) (bool, error) {
-		return func(ctx context.Context) (bool, error) { return false, look(ctx) }
+	return []jobs.Sweep{{Name: "watch.shop", Every: 5 * time.Second, Run: w.look}}
+}
+
+// look takes those looks whose time has come. One that fails keeps no other
+// from its turn.
+func (w *watcher) look(ctx context.Context) (more bool, err error) {
+	var failures []error
+	for _, l := range []struct {
+		name  string
+		every time.Duration
+		take  func(context.Context) error
+	}{
+		{"holds", 5 * time.Second, w.holds},
+		{"callbacks", 10 * time.Minute, w.callbacks},
+		{"accounts", 30 * time.Second, w.accounts},
+		{"jobs", 30 * time.Second, w.jobs},
+		{"disk", 30 * time.Second, w.disk},
+	} {
+		if now := w.clock.Now(); !now.Before(w.due[l.name]) {
+			w.due[l.name] = now.Add(l.every)
+			failures = append(failures, l.take(ctx))
+		}
 	}
-	return []jobs.Sweep{
-		{Name: "watch.holds", Every: 5 * time.Second, Run: once(w.holds)},
-		{Name: "watch.callbacks", Every: 10 * time.Minute, Run: once(w.callbacks)},
-		{Name: "watch.accounts", Every: 30 * time.Second, Run: once(w.accounts)},
-		{Name: "watch.jobs", Every: 30 * time.Second, Run: once(w.jobs)},
-		{Name: "watch.disk", Every: 30 * time.Second, Run: once(w.disk)},
-	}
+	return false, errors.Join(failures...)
 }
 
 // holds ends the alerts of hold desks that are empty.

@@ -42,18 +42,17 @@ func newWatched(t *testing.T) *watched {
 	k.watcher = &watcher{
 		db: d, notify: notify.New(d, notify.Defaults(), notify.Ways{}, texts, func(id.ID) string { return "" }, k.clock, log),
 		healths: func() map[id.ID]routing.Health { return k.state }, free: func() (int64, error) { return k.bytes, nil },
-		clock: k.clock, log: log, broken: map[id.ID]time.Time{},
+		clock: k.clock, log: log, due: map[string]time.Time{}, broken: map[id.ID]time.Time{},
 	}
 	return k
 }
 
-// look runs every sweep once and gives the codes of the open alerts.
-func (k *watched) look() (codes []string) {
+// lookNow takes every look and gives the codes of the open alerts.
+func (k *watched) lookNow() (codes []string) {
 	k.t.Helper()
-	for _, s := range k.sweeps() {
-		_, err := s.Run(k.t.Context())
-		require.NoError(k.t, err, s.Name)
-	}
+	clear(k.due)
+	_, err := k.look(k.t.Context())
+	require.NoError(k.t, err)
 	open, err := k.notify.Open(k.t.Context(), 100)
 	require.NoError(k.t, err)
 	for _, a := range open {
@@ -80,7 +79,7 @@ func TestTheHoldDeskIsAlertedOfWhileItHasCases(t *testing.T) {
 			return payment.HoldTx(tx, payment.Hold{MerchantID: merchantID, Reason: "amount_mismatch", Amount: money.Of(1, money.CNY)})
 		})
 	}
-	require.Equal(t, []string{"hold_opened", "hold_opened"}, k.look())
+	require.Equal(t, []string{"hold_opened", "hold_opened"}, k.lookNow())
 	closeOne := func() {
 		k.update(func(tx *db.Tx) error {
 			open, err := payment.OpenHoldsTx(tx, one, id.ID{}, 1)
@@ -91,9 +90,9 @@ func TestTheHoldDeskIsAlertedOfWhileItHasCases(t *testing.T) {
 		})
 	}
 	closeOne()
-	require.Len(t, k.look(), 2, "one case is left")
+	require.Len(t, k.lookNow(), 2, "one case is left")
 	closeOne()
-	require.Len(t, k.look(), 1, "the other merchant's")
+	require.Len(t, k.lookNow(), 1, "the other merchant's")
 }
 
 // TestAccountsThatFailForMinutes: a breaker that opens for a moment is no
@@ -112,7 +111,7 @@ func TestAccountsThatFailForMinutes(t *testing.T) {
 	breaker := func(state string, after time.Duration) []string {
 		k.clock.Advance(after)
 		k.state[account] = routing.Health{Breaker: state}
-		return k.look()
+		return k.lookNow()
 	}
 	require.Empty(t, breaker("open", 0))
 	require.Empty(t, breaker("closed", 2*time.Minute))
@@ -128,18 +127,18 @@ func TestJobsThatWereGivenUp(t *testing.T) {
 	t.Parallel()
 	k := newWatched(t)
 	k.update(func(tx *db.Tx) error { return jobs.EnqueueTx(tx, id.New(), "refund.send", id.New()) })
-	require.Empty(t, k.look())
+	require.Empty(t, k.lookNow())
 	k.update(func(tx *db.Tx) error {
 		_, err := tx.Exec(`UPDATE jobs SET dead = 1`)
 		return err
 	})
-	require.Equal(t, []string{"jobs_dead"}, k.look())
-	require.Equal(t, []string{"jobs_dead"}, k.look())
+	require.Equal(t, []string{"jobs_dead"}, k.lookNow())
+	require.Equal(t, []string{"jobs_dead"}, k.lookNow())
 	k.update(func(tx *db.Tx) error {
 		_, err := tx.Exec(`DELETE FROM jobs`)
 		return err
 	})
-	require.Empty(t, k.look())
+	require.Empty(t, k.lookNow())
 }
 
 // TestDiskNearlyFull: it begins below one bound and ends above another, so that
@@ -158,7 +157,7 @@ func TestDiskNearlyFull(t *testing.T) {
 		{diskLow + 1, nil},
 	} {
 		k.bytes = step.free
-		require.Equal(t, step.want, k.look())
+		require.Equal(t, step.want, k.lookNow())
 	}
 }
 
@@ -167,13 +166,12 @@ func TestWatchingWritesNothingWhenNothingChanged(t *testing.T) {
 	t.Parallel()
 	k := newWatched(t)
 	k.bytes = 1
-	k.look()
+	k.lookNow()
 	k.watcher.db = readOnly{k.db}
 	k.watcher.notify = notify.New(readOnly{k.db}, notify.Defaults(), notify.Ways{}, nil, nil, k.clock, k.log)
-	for _, s := range k.sweeps() {
-		_, err := s.Run(t.Context())
-		require.NoError(t, err, s.Name)
-	}
+	clear(k.due)
+	_, err := k.look(t.Context())
+	require.NoError(t, err)
 }
 
 // readOnly refuses to write.

@@ -102,6 +102,23 @@ func TestWrongSecretsAreRefused(t *testing.T) {
 	}
 }
 
+// TestMailServersAreVerified: TLS from the first byte works too, and a
+// certificate that nobody vouches for ends it before anything is told.
+func TestMailServersAreVerified(t *testing.T) {
+	t.Parallel()
+	for _, security := range []string{"starttls", "tls"} {
+		p := newPlatform(t, KindMail)
+		p.fromFirstByte = security == "tls"
+		p.config.Security = security
+		require.NoError(t, channelTo(t, p, nil).Send(t.Context(), message()), security)
+		require.Len(t, p.got(), 1)
+		err := newChannel(p.config, testWays(nil), clock.System{}).Send(t.Context(), message())
+		require.Equal(t, "channel_unreachable", errs.CodeOf(err), "%v", err)
+		require.ErrorContains(t, err, "certificate")
+		require.Len(t, p.got(), 1)
+	}
+}
+
 // TestSecretFiles: a file that others can read, or that is not there, is told
 // by name; a new secret works without a restart.
 func TestSecretFiles(t *testing.T) {

@@ -92,10 +92,15 @@ const (
 type platform struct {
 	t      testing.TB
 	config ChannelConfig
-	mu     sync.Mutex
-	mood   mood     // guarded by mu
-	took   []string // texts; guarded by mu
-	ids    []string // of messages, where the kind brings them; guarded by mu
+
+	// Of a mail server: whether it wants TLS without STARTTLS.
+	certificate   tls.Certificate
+	fromFirstByte bool
+
+	mu   sync.Mutex
+	mood mood     // guarded by mu
+	took []string // texts; guarded by mu
+	ids  []string // of messages, where the kind brings them; guarded by mu
 }
 
 func (p *platform) set(m mood) {
@@ -258,7 +263,7 @@ func (p *platform) answerErrCode(w http.ResponseWriter, r *http.Request, body []
 func (p *platform) serveMail() {
 	helper := httptest.NewUnstartedServer(nil) // for its certificate
 	helper.StartTLS()
-	certificate := helper.TLS.Certificates[0]
+	p.certificate = helper.TLS.Certificates[0]
 	helper.Close()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(p.t, err)
@@ -269,7 +274,7 @@ func (p *platform) serveMail() {
 			if err != nil {
 				return
 			}
-			sessions.Go(func() { p.session(conn, certificate) })
+			sessions.Go(func() { p.session(conn) })
 		}
 	})
 	p.t.Cleanup(func() { _ = ln.Close(); sessions.Wait() })
@@ -295,10 +300,13 @@ type smtpSession struct {
 	signed bool
 }
 
-func (p *platform) session(conn net.Conn, certificate tls.Certificate) {
+func (p *platform) session(conn net.Conn) {
 	defer func() { _ = conn.Close() }()
 	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
 	s := &smtpSession{p: p, conn: conn, r: bufio.NewReader(conn)}
+	if p.fromFirstByte {
+		s.secureNow()
+	}
 	s.say("220 mail.example ESMTP")
 	for {
 		line, err := s.r.ReadString('\n')
@@ -308,14 +316,18 @@ func (p *platform) session(conn net.Conn, certificate tls.Certificate) {
 		verb, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 		if strings.EqualFold(verb, "STARTTLS") {
 			s.say("220 go ahead")
-			s.conn = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-			s.r, s.secure = bufio.NewReader(s.conn), true
+			s.secureNow()
 			continue
 		}
 		if !s.command(strings.ToUpper(verb), rest) {
 			return
 		}
 	}
+}
+
+func (s *smtpSession) secureNow() {
+	s.conn = tls.Server(s.conn, &tls.Config{Certificates: []tls.Certificate{s.p.certificate}, MinVersion: tls.VersionTLS12})
+	s.r, s.secure = bufio.NewReader(s.conn), true
 }
 
 func (s *smtpSession) say(line string) { fmt.Fprint(s.conn, line+"\r\n") }

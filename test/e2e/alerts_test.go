@@ -77,6 +77,28 @@ func TestAnAlertArrives(t *testing.T) {
 	shop.RequireClean()
 }
 
+// TestCallbacksThatDoNotArriveAreTold: what the doctor says of a day on which
+// every payment had to be asked for comes to people by itself.
+func TestCallbacksThatDoNotArriveAreTold(t *testing.T) {
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	platform.Faults(t, `{"callbacks":{"drop":true}}`)
+	shop := kit.Stopped(t, platform)
+	receiver, dir := kit.NewReceiver(t), t.TempDir()
+	shop.Config = kit.AlertConfig(t, dir, receiver.Channel(t, dir, "hook"))
+	shop.Start()
+	client, book := shop.Client(), &kit.Book{}
+	paid(t, client, platform, book, buyer(0), one(client.DemoCard(t)))
+	book.RequireServed(t, client, time.Minute)
+	require.Zero(t, shop.Stop(20*time.Second))
+	shop.Start() // it looks at once, and every ten minutes
+	require.Eventually(t, func() bool {
+		all := receiver.Notices()
+		return len(all) == 1 && all[0].Code == "callbacks_broken" && all[0].Event == "opened"
+	}, 20*time.Second, 20*time.Millisecond)
+	require.Contains(t, shop.Run("doctor").Out, "bad   callbacks")
+}
+
 // acknowledge takes the only open alert by the commands.
 func acknowledge(t *testing.T, shop *kit.Shop, alertID string) {
 	t.Helper()
