@@ -16,7 +16,8 @@
 //	due ──▶ sent
 //	 │ ▲
 //	 │ └── failed: again after a pause; after some attempts or some time the next channel
-//	 └───▶ dropped: it ended, and no channel is configured
+//	 └───▶ dropped: another one says how the alert stands by now, or it ended and
+//	       no channel is configured
 //
 // What holds: an open alert has a message; at most one message of an alert
 // waits, and says how the alert stands when it is sent; a message is sent at

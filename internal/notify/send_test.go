@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -22,14 +23,20 @@ type sink struct {
 	mu    sync.Mutex
 	fails bool     // guarded by mu
 	tries int      // guarded by mu
+	ids   []string // of all attempts; guarded by mu
+	meet  func()   // called in the middle of an attempt, or nil
 	got   []string // "<minutes and seconds since the start> <event> <count>"; guarded by mu
 	start time.Time
 }
 
 func (s *sink) Send(_ context.Context, m Message) error {
+	if s.meet != nil {
+		s.meet()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tries++
+	s.ids = append(s.ids, m.ID)
 	if s.fails {
 		return unreached(errors.New("planned"))
 	}
@@ -185,6 +192,7 @@ func TestTheSecondChannel(t *testing.T) {
 		k.wait(time.Minute)
 		require.Equal(t, 3, k.first.tried())
 		require.Equal(t, []string{"7s opened 1"}, k.second.told())
+		require.Len(t, slices.Compact(append(k.first.ids, k.second.ids...)), 1, "one message, whatever the attempt")
 		require.Equal(t, Standing{Channels: 2, Open: 1}, k.standing())
 		k.first.set(false)
 		k.resolve()
@@ -218,6 +226,7 @@ func TestBothDown(t *testing.T) {
 			require.Empty(t, k.first.told())
 			require.Len(t, k.second.told(), 1)
 			require.Contains(t, k.second.told()[0], want)
+			require.Equal(t, resolved, k.second.ids[0] != k.second.ids[len(k.second.ids)-1], "the beginning may have arrived after all")
 			require.Zero(t, k.standing().Undelivered)
 		})
 	}
@@ -238,6 +247,45 @@ func TestWithoutChannels(t *testing.T) {
 			return tx.Get([]any{&dropped, &due}, `SELECT SUM(CASE WHEN state = 'dropped' THEN 1 ELSE 0 END), SUM(CASE WHEN state = 'due' THEN 1 ELSE 0 END) FROM alert_deliveries`)
 		}))
 		require.Equal(t, []int64{1, 1}, []int64{dropped, due})
+	})
+}
+
+// TestWhatEndsDuringASend: the end is told although the message that tells of
+// the beginning is under way when it is queued.
+func TestWhatEndsDuringASend(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 1, func(t *testing.T, k *desk) {
+		k.first.meet = func() {
+			k.first.meet = nil
+			k.resolve()
+			require.NoError(t, k.db.Update(t.Context(), k.svc.queueDueTx))
+		}
+		k.raise(leak)
+		k.wait(time.Minute)
+		require.Equal(t, []string{"0s opened 1", "1s resolved 1"}, k.first.told())
+		require.Len(t, slices.Compact(k.first.ids), 2, "who skips repeats by their id must not skip this one")
+	})
+}
+
+// TestADeadProcessLosesNothing: who claimed a message and died leaves it to
+// another after a while.
+func TestADeadProcessLosesNothing(t *testing.T) {
+	t.Parallel()
+	inBubble(t, 1, func(t *testing.T, k *desk) {
+		k.raise(leak)
+		require.NoError(t, k.db.Update(t.Context(), func(tx *db.Tx) error {
+			due, err := waitingTx(tx, 1)
+			require.NoError(t, err)
+			mine, err := claimTx(tx, due[0])
+			require.True(t, mine)
+			again, _ := claimTx(tx, due[0])
+			require.False(t, again, "one at a time")
+			return err
+		}))
+		k.wait(10 * time.Second)
+		require.Empty(t, k.first.told(), "the other may still be at it")
+		k.wait(10 * time.Second)
+		require.Equal(t, []string{"12s opened 1"}, k.first.told())
 	})
 }
 

@@ -2,6 +2,7 @@ package notify
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -111,17 +112,25 @@ func scanDelivery(rows db.Rows) (delivery, error) {
 	return d, err
 }
 
-// queueTx makes the message of an alert that waits say e, or makes one. What
-// escalates begins at the second channel.
+// queueTx makes the message of an alert that waits say e, or makes one. One that
+// was tried may have arrived, so that what says something else gets an id of
+// its own; it goes on where the other was. What escalates begins at the second
+// channel.
 func queueTx(tx *db.Tx, a Stored, e event) error {
-	step := 0
+	var step, rounds int64
 	if e == eventEscalated {
 		step = 1
 	}
-	_, err := tx.Exec(`INSERT INTO alert_deliveries (id, merchant_id, alert_id, event, state, step, step_since, next_try_at, created_at)
-		VALUES ($1, $2, $3, $4, 'due', $5, $6, $7, $8)
+	err := tx.Get([]any{&step, &rounds}, `UPDATE alert_deliveries SET state = 'dropped'
+		WHERE alert_id = $1 AND state = 'due' AND attempts > 0 AND event <> $2 RETURNING step, rounds`, a.ID, string(e))
+	if err != nil && !errors.Is(err, db.ErrNoRows) {
+		return err
+	}
+	now := db.Millis(tx.Now())
+	_, err = tx.Exec(`INSERT INTO alert_deliveries (id, merchant_id, alert_id, event, state, step, rounds, step_since, next_try_at, created_at)
+		VALUES ($1, $2, $3, $4, 'due', $5, $6, $7, $8, $9)
 		ON CONFLICT (alert_id) WHERE state = 'due' DO UPDATE SET event = excluded.event`,
-		id.New(), a.MerchantID, a.ID, string(e), step, db.Millis(tx.Now()), db.Millis(tx.Now()), db.Millis(tx.Now()))
+		id.New(), a.MerchantID, a.ID, string(e), step, rounds, now, now, now)
 	return err
 }
 
@@ -138,20 +147,14 @@ func claimTx(tx *db.Tx, d delivery) (bool, error) {
 	return n == 1, err
 }
 
-// sentTx notes that channel took the message, and when to look at the alert
-// again. If the alert has more to say by now the message stays due for that.
+// sentTx notes that channel took the message, though another one may have taken
+// its place meanwhile, and that it is time to look at the alert again.
 func sentTx(tx *db.Tx, d delivery, a Stored, channel string) error {
-	n, err := tx.Exec(`UPDATE alert_deliveries SET state = 'sent', channel = $1, sent_at = $2, last_error = ''
-		WHERE id = $3 AND event = $4 AND state = 'due'`, channel, db.Millis(tx.Now()), d.id, string(d.event))
-	if err != nil {
+	if _, err := tx.Exec(`UPDATE alert_deliveries SET state = 'sent', channel = $1, sent_at = $2, last_error = ''
+		WHERE id = $3 AND state <> 'sent'`, channel, db.Millis(tx.Now()), d.id); err != nil {
 		return err
 	}
-	if n == 0 {
-		if _, err := tx.Exec(`UPDATE alert_deliveries SET next_try_at = $1 WHERE id = $2 AND state = 'due'`, db.Millis(tx.Now()), d.id); err != nil {
-			return err
-		}
-	}
-	_, err = tx.Exec(`UPDATE alerts SET told_at = $1, told_count = $2, next_at = CASE WHEN state = 'resolved' THEN next_at ELSE $3 END
+	_, err := tx.Exec(`UPDATE alerts SET told_at = $1, told_count = $2, next_at = CASE WHEN state = 'resolved' THEN next_at ELSE $3 END
 		WHERE id = $4`, db.Millis(tx.Now()), a.Count, db.Millis(tx.Now()), a.ID)
 	return err
 }
