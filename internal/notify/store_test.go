@@ -136,6 +136,26 @@ func TestAcknowledge(t *testing.T) {
 	require.ErrorIs(t, acknowledge(Scope{MerchantID: one}, all[1].ID, "x"), ErrUnknown)
 }
 
+// TestAnAlertEndsUnlessItsCauseIsThere: what is asked last, under the lock,
+// decides.
+func TestAnAlertEndsUnlessItsCauseIsThere(t *testing.T) {
+	t.Parallel()
+	d := dbtest.Open(t, dbtest.Options{})
+	a := Alert{Code: "test", MerchantID: id.New(), Severity: Warning}
+	raise(t, d, a)
+	state := func(there bool) State {
+		require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
+			return ResolveUnlessTx(tx, a, func() (bool, error) { return there, nil })
+		}))
+		return list(t, d, Scope{All: true})[0].State
+	}
+	require.Equal(t, Open, state(true))
+	require.Equal(t, Resolved, state(false))
+	require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
+		return ResolveUnlessTx(tx, a, func() (bool, error) { return false, errors.New("not asked: nothing is open") })
+	}))
+}
+
 // TestInvalidAlertsAreRefused: a typing error of a caller shows in its test.
 func TestInvalidAlertsAreRefused(t *testing.T) {
 	t.Parallel()
