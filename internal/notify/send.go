@@ -142,13 +142,18 @@ func (s *Service) deliver(ctx context.Context, d delivery) error {
 	}
 	ch := s.channels[int(d.step)%len(s.channels)]
 	err = s.send(ctx, ch, s.writer.message(ch.lang, d.id, a, d.event))
+	fault.Point("notify.sent.before-mark")
+	if err == nil { // noted even by a process that stops: what is not would be sent again
+		return s.db.Update(context.WithoutCancel(ctx), func(tx *db.Tx) error { return sentTx(tx, d, a, ch.name) })
+	}
 	if ctx.Err() != nil {
 		return ctx.Err() // the claim ends by itself
 	}
-	fault.Point("notify.sent.before-mark")
-	if err == nil {
-		return s.db.Update(ctx, func(tx *db.Tx) error { return sentTx(tx, d, a, ch.name) })
-	}
+	return s.notTaken(ctx, d, a, ch, err)
+}
+
+// notTaken notes what a channel made of a message that it did not take.
+func (s *Service) notTaken(ctx context.Context, d delivery, a Stored, ch namedChannel, err error) error {
 	s.log.Warn("notify: a channel did not take a message", "channel", ch.name, "alert", a.Code, "attempt", d.attempts+1,
 		"code", errs.CodeOf(err), "error", err)
 	failed, pause := s.cfg.failed(d, len(s.channels), s.clock.Now())
