@@ -80,24 +80,24 @@ func (w *watcher) look(ctx context.Context) (more bool, err error) {
 
 // holds ends the alerts of hold desks that are empty.
 func (w *watcher) holds(ctx context.Context) error {
-	var open []notify.Stored
+	var empty []notify.Stored
 	if err := w.db.View(ctx, func(tx *db.Tx) error {
-		all, err := notify.OpenOfTx(tx, payment.HoldAlert, 200)
-		open = open[:0]
-		for _, a := range all {
-			held, heldErr := payment.HasOpenHoldsTx(tx, a.MerchantID)
-			if heldErr != nil {
-				return heldErr
+		empty = nil
+		alerts, err := notify.OpenOfTx(tx, payment.HoldAlert, 200)
+		for _, a := range alerts {
+			held, err := payment.HasOpenHoldsTx(tx, a.MerchantID)
+			if err != nil {
+				return err
 			}
 			if !held {
-				open = append(open, a)
+				empty = append(empty, a)
 			}
 		}
 		return err
 	}); err != nil {
 		return err
 	}
-	for _, a := range open {
+	for _, a := range empty {
 		if err := w.db.Update(ctx, func(tx *db.Tx) error {
 			return notify.ResolveUnlessTx(tx, a.Alert, func() (bool, error) { return payment.HasOpenHoldsTx(tx, a.MerchantID) })
 		}); err != nil {

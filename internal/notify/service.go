@@ -84,29 +84,18 @@ func (s *Service) Keep(ctx context.Context, code string, now []Alert) error {
 	}); err != nil {
 		return err
 	}
-	has := func(list []string, key string) bool { return slices.Contains(list, key) }
-	standing, known := keysOf(now), make([]string, len(open))
 	var failures []error
-	for i, a := range open {
-		known[i] = a.key()
-		if !has(standing, known[i]) {
+	for _, a := range open {
+		if !slices.ContainsFunc(now, func(n Alert) bool { return n.key() == a.key() }) {
 			failures = append(failures, s.Resolve(ctx, a.MerchantID, a.Code, a.Subject))
 		}
 	}
 	for _, a := range now[:min(most, len(now))] {
-		if !has(known, a.key()) {
+		if !slices.ContainsFunc(open, func(o Stored) bool { return o.key() == a.key() }) {
 			failures = append(failures, s.Ongoing(ctx, a))
 		}
 	}
 	return errors.Join(failures...)
-}
-
-func keysOf(alerts []Alert) []string {
-	keys := make([]string, len(alerts))
-	for i, a := range alerts {
-		keys[i] = a.key()
-	}
-	return keys
 }
 
 // List lists the alerts that sc sees, the newest first (ListTx).
