@@ -56,7 +56,7 @@ func (doctorCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if err != nil {
 		return err // what cannot be read cannot be judged, and this is usage
 	}
-	findings := slices.Concat(doctorConfig(cfg), doctorFiles(cfg), doctorSystem(cfg.Data, time.Now()), doctorShop(ctx, t, cfg))
+	findings := slices.Concat(doctorConfig(cfg), doctorFiles(cfg), doctorChannels(ctx, cfg), doctorSystem(cfg.Data, time.Now()), doctorShop(ctx, t, cfg))
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -86,15 +85,15 @@ func doctorFiles(cfg app.Config) []finding {
 	} else {
 		out = append(out, ok("files", "only their owner can read them"))
 	}
-	return slices.Concat(out, doctorKey(cfg), doctorChannels(cfg))
+	return append(out, doctorKey(cfg)...)
 }
 
 // doctorChannels judges the files that channels of alerts read.
-func doctorChannels(cfg app.Config) []finding {
+func doctorChannels(ctx context.Context, cfg app.Config) []finding {
 	var out []finding
 	for _, ch := range cfg.Notify.Channels {
 		if err := ch.CheckFiles(); err != nil {
-			out = append(out, bad("alerts", "channel %s: %s", ch.Name, explain(context.Background(), err)))
+			out = append(out, bad("alerts", "channel %s: %s", ch.Name, explain(ctx, err)))
 		}
 	}
 	return out

@@ -166,6 +166,23 @@ func (c ChannelConfig) validateWebhook(wrong func(field, remedy string) error) e
 }
 
 func (c ChannelConfig) validateMail(wrong func(field, remedy string) error) error {
+	faults := []error{c.validateServer(wrong)}
+	if _, err := mail.ParseAddress(c.From); err != nil {
+		faults = append(faults, wrong("from", "an address such as shop@example.com"))
+	}
+	if len(c.To) == 0 || len(c.To) > 20 {
+		faults = append(faults, wrong("to", "1 to 20 addresses"))
+	}
+	for _, to := range c.To {
+		if _, err := mail.ParseAddress(to); err != nil {
+			faults = append(faults, wrong("to", "each an address such as keeper@example.com"))
+			break
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (c ChannelConfig) validateServer(wrong func(field, remedy string) error) error {
 	var faults []error
 	if c.Host == "" || strings.ContainsAny(c.Host, " /:@") && !strings.Contains(c.Host, "::") {
 		faults = append(faults, wrong("host", "the name of the mail server, such as smtp.exmail.qq.com"))
@@ -183,18 +200,6 @@ func (c ChannelConfig) validateMail(wrong func(field, remedy string) error) erro
 	}
 	if (c.Username == "") != (c.SecretFile == "") {
 		faults = append(faults, wrong("secret_file", "username and secret_file, the file with the password, go together"))
-	}
-	if _, err := mail.ParseAddress(c.From); err != nil {
-		faults = append(faults, wrong("from", "an address such as shop@example.com"))
-	}
-	if len(c.To) == 0 || len(c.To) > 20 {
-		faults = append(faults, wrong("to", "1 to 20 addresses"))
-	}
-	for _, to := range c.To {
-		if _, err := mail.ParseAddress(to); err != nil {
-			faults = append(faults, wrong("to", "each an address such as keeper@example.com"))
-			break
-		}
 	}
 	return errors.Join(faults...)
 }

@@ -28,7 +28,7 @@ func goodChannels() map[string]ChannelConfig {
 
 // fieldsOf lists the fields that an error names.
 func fieldsOf(err error) (fields []string) {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // it walks the tree itself
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, sub := range joined.Unwrap() {
 			fields = append(fields, fieldsOf(sub)...)
 		}

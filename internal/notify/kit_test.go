@@ -100,7 +100,6 @@ type platform struct {
 	mu   sync.Mutex
 	mood mood     // guarded by mu
 	took []string // texts; guarded by mu
-	ids  []string // of messages, where the kind brings them; guarded by mu
 }
 
 func (p *platform) set(m mood) {
@@ -115,23 +114,16 @@ func (p *platform) now() mood {
 	return p.mood
 }
 
-func (p *platform) take(messageID, text string) {
+func (p *platform) take(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.took, p.ids = append(p.took, text), append(p.ids, messageID)
+	p.took = append(p.took, text)
 }
 
 func (p *platform) got() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.took...)
-}
-
-// gotIDs are the ids of what it took, as often as it came.
-func (p *platform) gotIDs() []string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return append([]string(nil), p.ids...)
 }
 
 // newPlatform starts the far side of a kind.
@@ -202,12 +194,12 @@ func (p *platform) answerWebhook(w http.ResponseWriter, r *http.Request, body []
 		http.Error(w, refusedText, http.StatusBadRequest)
 		return
 	}
-	p.take(m.ID, m.Title+"\n"+m.Text)
+	p.take(m.Title+"\n"+m.Text)
 }
 
 func macBase64(key, text string) string {
 	mac := hmac.New(sha256.New, []byte(key))
-	io.WriteString(mac, text)
+	fmt.Fprint(mac, text)
 	return base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
@@ -229,7 +221,7 @@ func (p *platform) answerFeishu(w http.ResponseWriter, body []byte) {
 	case m.Sign != macBase64(m.Timestamp+"\n"+secretKey, "") || time.Since(time.Unix(stamp, 0)).Abs() > time.Hour || p.now() == refuses:
 		fmt.Fprint(w, `{"code":19021,"msg":"sign match fail or timestamp is not within one hour from current time: `+robotKey+`"}`)
 	default:
-		p.take("", m.Content.Text)
+		p.take(m.Content.Text)
 		fmt.Fprint(w, `{"StatusCode":0,"StatusMessage":"success","code":0,"data":{},"msg":"success"}`)
 	}
 }
@@ -253,7 +245,7 @@ func (p *platform) answerErrCode(w http.ResponseWriter, r *http.Request, body []
 	case p.now() == refuses:
 		fmt.Fprint(w, `{"errcode":45009,"errmsg":"api freq out of limit, key=`+url.QueryEscape(robotKey)+`"}`)
 	default:
-		p.take("", m.Text.Content)
+		p.take(m.Text.Content)
 		fmt.Fprint(w, `{"errcode":0,"errmsg":"ok"}`)
 	}
 }
@@ -376,7 +368,7 @@ func (s *smtpSession) data() bool {
 		}
 		text.WriteString(line)
 	}
-	s.p.take("", text.String())
+	s.p.take(text.String())
 	s.say("250 queued")
 	return true
 }
