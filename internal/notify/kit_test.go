@@ -194,7 +194,7 @@ func (p *platform) answerWebhook(w http.ResponseWriter, r *http.Request, body []
 		http.Error(w, refusedText, http.StatusBadRequest)
 		return
 	}
-	p.take(m.Title+"\n"+m.Text)
+	p.take(m.Title + "\n" + m.Text)
 }
 
 func macBase64(key, text string) string {
