@@ -28,6 +28,7 @@ type commandLine struct {
 	Migrate   migrateCmd   `cmd:"" help:"Move a shop between SQLite and PostgreSQL, and prove that nothing changed."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a day with the payment platforms' bills; exit 1 if anything differs."`
+	Notify    notifyCmd    `cmd:"" help:"Try the channels of alerts, list and acknowledge alerts."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
 	Bench     benchCmd     `cmd:"" help:"Measure this program on this machine, on scratch data."`
 	BenchPart benchPartCmd `cmd:"" hidden:"" help:"A reference of a bench; for panshi bench itself."`

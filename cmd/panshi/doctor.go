@@ -10,6 +10,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/app"
+	"panshi/internal/notify"
 )
 
 // The levels of a finding.
@@ -54,7 +55,7 @@ func (doctorCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if err != nil {
 		return err // what cannot be read cannot be judged, and this is usage
 	}
-	findings := slices.Concat(doctorConfig(cfg), doctorFiles(cfg), doctorSystem(cfg.Data, time.Now()), doctorShop(ctx, t, cfg))
+	findings := slices.Concat(doctorConfig(cfg), doctorFiles(cfg), doctorChannels(ctx, cfg), doctorSystem(cfg.Data, time.Now()), doctorShop(ctx, t, cfg))
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -94,7 +95,25 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if err != nil {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
-	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()))
+	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()),
+		doctorAlerts(status.Alerts))
+}
+
+// doctorAlerts judges whether somebody hears of what happens.
+func doctorAlerts(s notify.Standing) []finding {
+	var out []finding
+	switch {
+	case s.Channels == 0:
+		out = append(out, warn("alerts", "nobody is told: set notify.channels (docs/operations/alerts.md)"))
+	case s.Undelivered > 0:
+		out = append(out, bad("alerts", "%s that no channel takes (%s): run panshi notify test", plural(s.Undelivered, "message"), s.LastError))
+	default:
+		out = append(out, ok("alerts", "told through %s", plural(int64(s.Channels), "channel")))
+	}
+	if s.Open > 0 {
+		out = append(out, warn("alerts", "%s open: panshi notify list", plural(s.Open, "alert")))
+	}
+	return out
 }
 
 func doctorRunning(s adminsock.Status) []finding {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -85,6 +86,17 @@ func doctorFiles(cfg app.Config) []finding {
 		out = append(out, ok("files", "only their owner can read them"))
 	}
 	return append(out, doctorKey(cfg)...)
+}
+
+// doctorChannels judges the files that channels of alerts read.
+func doctorChannels(ctx context.Context, cfg app.Config) []finding {
+	var out []finding
+	for _, ch := range cfg.Notify.Channels {
+		if err := ch.CheckFiles(); err != nil {
+			out = append(out, bad("alerts", "channel %s: %s", ch.Name, explain(ctx, err)))
+		}
+	}
+	return out
 }
 
 // doctorDir judges the data directory itself.

@@ -6,6 +6,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/money"
+	"panshi/internal/payment"
 	"panshi/internal/reconcile"
 )
 
@@ -15,7 +16,7 @@ func doctorPayments(s adminsock.Status) []finding {
 	switch paid := s.ByCallback + s.ByQuery; {
 	case paid == 0:
 		out = append(out, ok("callbacks", "no payment in the last 24 hours, so nothing is known"))
-	case s.ByCallback == 0:
+	case payment.Told{ByCallback: s.ByCallback, ByQuery: s.ByQuery}.CallbacksBroken():
 		out = append(out, bad("callbacks", "none arrived in the last 24 hours: %s had to be asked for; is %s",
 			plural(s.ByQuery, "payment"), "the notification address reachable from outside?"))
 	case s.ByQuery > s.ByCallback:

@@ -126,7 +126,9 @@ func fakeShop(t *testing.T, f *fake) (data string) {
 	require.NoError(t, os.Mkdir(data, 0o700))
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- adminsock.Serve(ctx, data, f, nil, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		ended <- adminsock.Serve(ctx, data, adminsock.Shop{Operations: f}, slog.New(slog.DiscardHandler))
+	}()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(data, "admin.sock"))

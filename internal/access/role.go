@@ -35,20 +35,23 @@ func (r Role) Permissions() []perm.Permission {
 			perm.PaymentsRead, perm.PaymentsWrite,
 			perm.ReconcileRead, perm.ReconcileResolve, perm.ReconcileAdjust,
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
+			perm.AlertsRead, perm.AlertsAcknowledge,
 		}
 	case Operator:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.ProductsWrite, perm.CardsImport, perm.OrdersRead, perm.OrdersDeliver,
 			perm.PaymentsRead,
 			perm.OrdersSettle, perm.ApprovalsRead, perm.ApprovalsDecide,
+			perm.AlertsRead, perm.AlertsAcknowledge,
 		}
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
 	case Engineer:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge}
 	case Auditor:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,
+			perm.AlertsRead,
 		}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}

@@ -25,7 +25,10 @@ type Client struct {
 	http *http.Client
 }
 
-var _ Operations = (*Client)(nil)
+var (
+	_ Operations = (*Client)(nil)
+	_ Alerts     = (*Client)(nil)
+)
 
 // Dial finds the running shop of a data directory. It fails with ErrNotRunning
 // if there is none, with a Forbidden error if the shop is another user's.

@@ -83,7 +83,7 @@ func serve(t *testing.T, dir string, ops Operations) *running {
 	book := &logBook{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, dir, ops, nil, slog.New(slog.NewJSONHandler(book, nil))) }()
+	go func() { ended <- Serve(ctx, dir, Shop{Operations: ops}, slog.New(slog.NewJSONHandler(book, nil))) }()
 	var once sync.Once
 	var result error
 	r := &running{dir: dir, log: book, stop: func() error {

@@ -9,6 +9,7 @@ import (
 	"panshi/internal/demo"
 	"panshi/internal/errs"
 	"panshi/internal/imports"
+	"panshi/internal/notify"
 	"panshi/internal/reconcile"
 )
 
@@ -91,6 +92,8 @@ type Status struct {
 	Failing []FailingAccount `json:"failing,omitempty"`
 	// Unreconciled are the days that should be closed by now.
 	Unreconciled reconcile.Late `json:"unreconciled"`
+	// Alerts tells how alerting fares.
+	Alerts notify.Standing `json:"alerts"`
 }
 
 // FailingAccount is a payment account that failed lately.

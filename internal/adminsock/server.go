@@ -25,16 +25,23 @@ const (
 	grace = 10 * time.Second
 )
 
-// Serve answers on DIR/admin.sock by ops and setup until ctx ends. Then it cancels the
+// Shop is all that commands do to a shop.
+type Shop struct {
+	Operations
+	Setup
+	Alerts
+}
+
+// Serve answers on DIR/admin.sock by shop until ctx ends. Then it cancels the
 // operations under way, waits for them and removes the socket. The caller
 // holds the lock of the data directory. It gives nil for an orderly end,
 // ErrRunning if another process answers there.
-func Serve(ctx context.Context, dir string, ops Operations, setup Setup, log *slog.Logger) error {
+func Serve(ctx context.Context, dir string, shop Shop, log *slog.Logger) error {
 	ln, err := listen(ctx, dir)
 	if err != nil {
 		return err
 	}
-	s := &server{ops: ops, setup: setup, log: log, peer: peerUID}
+	s := &server{ops: shop.Operations, setup: shop.Setup, alerts: shop.Alerts, log: log, peer: peerUID}
 	err = s.serve(ctx, ln)
 	if rmErr := os.Remove(filepath.Join(dir, socketName)); rmErr != nil && !errors.Is(rmErr, os.ErrNotExist) {
 		err = errors.Join(err, rmErr)
@@ -42,12 +49,13 @@ func Serve(ctx context.Context, dir string, ops Operations, setup Setup, log *sl
 	return err
 }
 
-// server turns requests into calls of ops and setup. It does not change.
+// server turns requests into calls of the shop. It does not change.
 type server struct {
-	ops   Operations
-	setup Setup
-	log   *slog.Logger
-	peer  peerFunc
+	ops    Operations
+	setup  Setup
+	alerts Alerts
+	log    *slog.Logger
+	peer   peerFunc
 }
 
 // strangerKey marks the context of a connection whose peer may not ask.
@@ -101,6 +109,7 @@ func (s *server) handler() http.Handler {
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
 		"POST /v1/account_rules": s.setAccountRules,
+		"GET /v1/alerts":         s.openAlerts, "POST /v1/alert_acknowledge": s.acknowledge, "POST /v1/notify_test": s.testChannels,
 	} {
 		mux.Handle(pattern, s.answer(do))
 	}

@@ -51,7 +51,9 @@ func setupShop(t *testing.T, f *fakeSetup) (*Client, *logBook) {
 	dir, book := t.TempDir(), &logBook{}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, dir, statusOK(), f, slog.New(slog.NewJSONHandler(book, nil))) }()
+	go func() {
+		ended <- Serve(ctx, dir, Shop{Operations: statusOK(), Setup: f}, slog.New(slog.NewJSONHandler(book, nil)))
+	}()
 	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
 	require.Eventually(t, func() bool {
 		_, err := os.Stat(filepath.Join(dir, socketName))

@@ -66,7 +66,7 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 
 func TestAnsweredSocketIsLeftAlone(t *testing.T) {
 	shop := serve(t, t.TempDir(), statusOK())
-	err := Serve(t.Context(), shop.dir, statusOK(), nil, slog.New(slog.DiscardHandler))
+	err := Serve(t.Context(), shop.dir, Shop{Operations: statusOK()}, slog.New(slog.DiscardHandler))
 	require.ErrorIs(t, err, ErrRunning)
 	_, err = shop.dial(t).Status(t.Context())
 	require.NoError(t, err)
@@ -76,7 +76,7 @@ func TestOtherFileIsLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, socketName)
 	require.NoError(t, os.WriteFile(path, []byte("mine"), 0o600))
-	err := Serve(t.Context(), dir, statusOK(), nil, slog.New(slog.DiscardHandler))
+	err := Serve(t.Context(), dir, Shop{Operations: statusOK()}, slog.New(slog.DiscardHandler))
 	require.Equal(t, "socket_name_taken", errs.CodeOf(err))
 	require.FileExists(t, path)
 }

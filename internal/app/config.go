@@ -22,6 +22,7 @@ import (
 	"panshi/internal/db/replica"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
+	"panshi/internal/notify"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -41,6 +42,7 @@ type Config struct {
 	Vault   VaultConfig     `json:"vault"`
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
+	Notify  notify.Config   `json:"notify"` // who is told of alerts
 	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
 }
 
@@ -97,7 +99,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag},
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
 	}
 }
 
@@ -214,6 +216,7 @@ func (c Config) Validate() error {
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
 		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
+		c.Notify.Validate(),
 		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }

@@ -66,6 +66,14 @@ func (s *Shop) readyGauges() []gauge {
 	}
 }
 
+// alertGauges tell how alerting fares, as the sweep of this process saw it.
+func (s *Shop) alertGauges() []gauge {
+	return []gauge{
+		{name: "panshi_alerts_open", help: "Alerts that are not resolved.", read: func() float64 { return float64(s.notify.LastStanding().Open) }},
+		{name: "panshi_alerts_undelivered", help: "Messages that every channel refused.", read: func() float64 { return float64(s.notify.LastStanding().Undelivered) }},
+	}
+}
+
 // metricsRoute serves what monitoring reads, on the staff's listener.
 func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	registry := prometheus.NewRegistry()
@@ -73,7 +81,7 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 		name: "panshi_requests_in_flight", help: "Requests under way on all listeners.",
 		read: func() float64 { return float64(guarded()) },
 	}
-	for _, g := range slices.Concat([]gauge{inFlight, s.bulkheadGauge()}, s.db.gauges, s.readyGauges()) {
+	for _, g := range slices.Concat([]gauge{inFlight, s.bulkheadGauge()}, s.db.gauges, s.readyGauges(), s.alertGauges()) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help, ConstLabels: g.labels}, g.read))
 	}
 	registry.MustRegister(newAccountHealth(s.router), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -19,6 +19,7 @@ import (
 var (
 	_ adminsock.Operations = (*Shop)(nil)
 	_ adminsock.Setup      = (*Shop)(nil)
+	_ adminsock.Alerts     = (*Shop)(nil)
 )
 
 // asCommand notes in ctx that a command acts.

@@ -4,24 +4,44 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"net/url"
 	"time"
 
 	"panshi/internal/alipay"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
+	"panshi/internal/notify"
 	"panshi/internal/payment"
 	"panshi/internal/wechatpay"
 )
 
+// newDialer is how every connection out is made.
+func newDialer() *net.Dialer {
+	return &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+}
+
 // newOutbound is the one client for calls to payment platforms: certificates
 // are verified, redirects are answers and not followed, and a platform that
 // hangs costs a bounded number of connections.
-func newOutbound() *http.Client {
+func newOutbound() *http.Client { return newClient(newDialer(), http.ProxyFromEnvironment) }
+
+// notifyWays are how alerts get out. Where only public addresses are reached
+// there is no proxy: it would be what resolves names, and it may be inside.
+func notifyWays() notify.Ways {
+	public, private := newDialer(), newDialer()
+	public.Control = notify.PublicOnly
+	return notify.Ways{
+		Public:  notify.Way{HTTP: newClient(public, nil), Dial: public.DialContext},
+		Private: notify.Way{HTTP: newClient(private, http.ProxyFromEnvironment), Dial: private.DialContext},
+	}
+}
+
+func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) *http.Client {
 	return &http.Client{
 		Timeout: 6 * time.Second,
 		Transport: &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
+			Proxy:                 proxy,
+			DialContext:           dialer.DialContext,
 			ForceAttemptHTTP2:     true,
 			MaxIdleConnsPerHost:   32,
 			MaxConnsPerHost:       128,

@@ -55,8 +55,9 @@ func duties() []duty {
 		{role: RoleConsole, console: true},
 		{role: RoleWorker, jobs: true, sweeps: []string{
 			"payments.query", "payments.keys", "orders.expire", "refunds.push", "orders.complete", "reconcile.days",
+			"notify.send", "watch.shop",
 		}},
-		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "approvals.expire"}},
+		{role: RoleKeeper, sweeps: []string{"idempotency.purge", "orders.archive", "approvals.expire", "notify.purge"}},
 	}
 }
 

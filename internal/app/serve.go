@@ -73,8 +73,9 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	defer cancel(nil)
 	back.Go(func() { runner.Run(behind) })
 	back.Go(func() { s.versions.Run(behind) })
+	back.Go(func() { s.notify.WatchDatabase(behind) })
 	back.Go(func() {
-		if err := adminsock.Serve(behind, s.cfg.Data, s, s, s.log); err != nil && behind.Err() == nil {
+		if err := adminsock.Serve(behind, s.cfg.Data, adminsock.Shop{Operations: s, Setup: s, Alerts: s}, s.log); err != nil && behind.Err() == nil {
 			cancel(err)
 		}
 	})
@@ -105,7 +106,8 @@ func (s *Shop) newRunner() (*jobs.Runner, error) {
 	all := s.checkout.Handlers()
 	maps.Copy(all, s.approvals.Handlers())
 	handlers, sweeps, err := s.cfg.work(all, slices.Concat(
-		s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps(), s.reconcile.Sweeps(), s.approvals.Sweeps()))
+		s.checkout.Sweeps(), s.accounts.Sweeps(), s.archive.Sweeps(), s.reconcile.Sweeps(), s.approvals.Sweeps(),
+		s.notify.Sweeps(), s.newWatcher().sweeps()))
 	if err != nil {
 		return nil, err
 	}

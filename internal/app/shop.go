@@ -20,11 +20,14 @@ import (
 	"panshi/internal/delivery"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
+	"panshi/internal/i18n"
+	"panshi/internal/id"
 	"panshi/internal/imports"
 	"panshi/internal/invariant"
 	"panshi/internal/jobs"
 	"panshi/internal/ledger"
 	"panshi/internal/merchant"
+	"panshi/internal/notify"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
@@ -56,6 +59,7 @@ type Shop struct {
 	imports   *imports.Service
 	access    *access.Service
 	approvals *access.Approvals
+	notify    *notify.Service
 	sandbox   *sandboxLink
 	serving   atomic.Bool
 	since     atomic.Pointer[time.Time] // when it began to serve
@@ -105,8 +109,29 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.reconcile = reconcile.New(s.db, s.router, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
-	s.approvals = access.NewApprovals(s.access, s.effects(), access.LogAlert(s.log))
+	texts, err := i18n.Load()
+	if err != nil {
+		return err
+	}
+	s.notify = notify.New(s.db, s.cfg.Notify, notifyWays(), texts, s.shopName, clock.System{}, s.log)
+	s.approvals = access.NewApprovals(s.access, s.effects(), s.tellApproval)
 	return nil
+}
+
+// shopName is what a merchant is called in alerts, "" if that cannot be asked.
+func (s *Shop) shopName(merchantID id.ID) string {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	all, err := s.merchants.All(ctx)
+	if err != nil {
+		return ""
+	}
+	for _, m := range all {
+		if m.ID == merchantID {
+			return m.Name
+		}
+	}
+	return ""
 }
 
 // door is where reconciling brings the platforms' answers.
@@ -147,7 +172,7 @@ func Invariants() []invariant.Invariant {
 	for _, list := range [][]invariant.Invariant{
 		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
 		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
-		access.Invariants(), audit.Invariants(), reconcile.Invariants(),
+		access.Invariants(), audit.Invariants(), reconcile.Invariants(), notify.Invariants(),
 	} {
 		all = append(all, list...)
 	}
@@ -160,6 +185,7 @@ func Columns() []dataclass.Table {
 	for _, list := range [][]dataclass.Table{
 		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
 		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(), reconcile.Columns(),
+		notify.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
 		all = append(all, list...)
@@ -169,3 +195,12 @@ func Columns() []dataclass.Table {
 
 // errNoShop says that a command needs a merchant and there is none.
 var errNoShop = errs.New(errs.NotFound, "no_merchant", "there is no shop in this data directory yet; `panshi merchant put` or `panshi demo` makes one")
+
+// tellApproval tells an outside channel that one person asks for what two should
+// do.
+func (s *Shop) tellApproval(ctx context.Context, a access.Approval) error {
+	return s.notify.Alert(ctx, notify.Alert{
+		Code: "approval_waiting", MerchantID: a.MerchantID, Subject: a.ID.String(), Severity: notify.Critical,
+		Args: map[string]string{"action": a.Kind, "login": a.Maker},
+	})
+}

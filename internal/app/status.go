@@ -36,6 +36,10 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 		status.Failing, err = s.failingTx(tx)
 		return err
 	})
+	if err != nil {
+		return status, err
+	}
+	status.Alerts, err = s.notify.Standing(ctx)
 	return status, err
 }
 

@@ -59,6 +59,8 @@ type sibling struct{ from, to, why string }
 func siblings() []sibling {
 	return []sibling{
 		{"internal/jobs", "internal/db", "the outbox is rows in the shop's database, written in the caller's transaction"},
+		{"internal/notify", "internal/db", "an alert is a row in the shop's database, written in the transaction of its cause"},
+		{"internal/notify", "internal/jobs", "it declares its sweeps in the form that the runner takes"},
 		{"internal/cache", "internal/db", "versions are rows in the shop's database, raised in the caller's transaction"},
 		{"internal/access", "internal/audit", "a sign-in, a refusal and a change of roles leave a record in their own transaction"},
 		{"internal/access", "internal/vault", "second-factor secrets are sealed at rest"},

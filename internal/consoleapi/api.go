@@ -42,6 +42,7 @@ type Deps struct {
 	Accounts  Accounts
 	Reconcile *reconcile.Service
 	Trail     *audit.Reader
+	Alerts    Alerts
 	Vault     *vault.Vault // opens contacts to mask them
 	Texts     *i18n.Catalogue
 	// Approvals decides what one person asks and another allows.
@@ -71,9 +72,10 @@ const (
 	tagAccounts  = "payment accounts"
 	tagReconcile = "reconcile"
 	tagMoney     = "money"
+	tagAlerts    = "alerts"
 )
 
-const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills.
+const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills, alerts.
 
 Sign in with login, password and the code of an authenticator app. Browsers get a cookie; scripts ask for mode
 "bearer" and send the token in the header Authorization. Amounts are integers of minor units (CNY: fen). Times are
@@ -94,7 +96,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagAlerts},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -117,6 +119,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addReconcile()
 	a.addApprovals()
 	a.addMoney()
+	a.addAlerts()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

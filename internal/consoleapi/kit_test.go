@@ -31,6 +31,7 @@ import (
 	"panshi/internal/imports"
 	"panshi/internal/merchant"
 	"panshi/internal/money"
+	"panshi/internal/notify"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
@@ -109,10 +110,29 @@ func newKit(t testing.TB) *kit {
 		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger),
 		Reconcile: reconcile.New(k.db, k.accounts, reconcile.Door{}, k.clock, logger),
 		Trail:     audit.NewReader(k.db), Vault: v, Texts: texts,
+		Alerts: staffAlerts{k, notify.New(k.db, notify.Defaults(), notify.Ways{}, texts, func(id.ID) string { return "" }, k.clock, logger)},
 	}
 	k.serve(logger)
 	k.one, k.two = k.merchant("one"), k.merchant("two")
 	return k
+}
+
+// staffAlerts shows the installation's alerts to merchant one.
+type staffAlerts struct {
+	k *kit
+	*notify.Service
+}
+
+func (a staffAlerts) scope(merchantID id.ID) notify.Scope {
+	return notify.Scope{MerchantID: merchantID, Platform: merchantID == a.k.one}
+}
+
+func (a staffAlerts) List(ctx context.Context, merchantID, before id.ID, limit int) ([]notify.Stored, error) {
+	return a.Service.List(ctx, a.scope(merchantID), before, limit)
+}
+
+func (a staffAlerts) Acknowledge(ctx context.Context, merchantID, alertID id.ID, by string) error {
+	return a.Service.Acknowledge(ctx, a.scope(merchantID), alertID, by)
 }
 
 func (k *kit) serve(logger *slog.Logger) {

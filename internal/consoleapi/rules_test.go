@@ -22,7 +22,7 @@ type sample struct {
 }
 
 // sampled are the things of merchant one that samples name.
-type sampled struct{ orderNo, hold, account, approval, day, reconcileCase string }
+type sampled struct{ orderNo, hold, account, approval, alert, day, reconcileCase string }
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
@@ -70,6 +70,8 @@ func samples(of sampled) map[string]sample {
 		"POST /console/api/v1/approvals/{id}/withdraw":          {path: approval + "/withdraw", object: true},
 		"GET /console/api/v1/holds":                             {path: "/console/api/v1/holds"},
 		"POST /console/api/v1/holds/{id}/resolve":               {path: hold + "/resolve", body: `{"action":"dismiss"}`, object: true},
+		"GET /console/api/v1/alerts":                            {path: "/console/api/v1/alerts"},
+		"POST /console/api/v1/alerts/{id}/acknowledge":          {path: "/console/api/v1/alerts/" + of.alert + "/acknowledge", object: true},
 	}
 }
 
@@ -83,12 +85,13 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	paid := k.buy(k.one, "work", 4900)
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
+	alerts := o.want(200, "GET", "/console/api/v1/alerts", nil)["items"].([]any)
 	account := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)[0].(map[string]any)["id"].(string)
 	asked := o.want(201, "POST", "/console/api/v1/payment_accounts/"+account+"/rules", object{"on": false, "reason": "x"})
 	dayID, caseID := k.day(k.one)
 	return k, o, samples(sampled{
 		orderNo: paid.No, hold: holds[0].(map[string]any)["id"].(string), account: account, approval: asked["id"].(string),
-		day: dayID.String(), reconcileCase: caseID.String(),
+		alert: alerts[0].(map[string]any)["id"].(string), day: dayID.String(), reconcileCase: caseID.String(),
 	})
 }
 
@@ -174,7 +177,7 @@ func TestOtherMerchantsOwnerFindsNothing(t *testing.T) {
 			require.Equal(t, 404, w.Code, "%s %s: %s", row.Method, row.Pattern, w.Body.String())
 		}
 	}
-	for _, list := range []string{"products", "categories", "orders", "holds", "approvals"} {
+	for _, list := range []string{"products", "categories", "orders", "holds", "approvals", "alerts"} {
 		require.Empty(t, wu.want(200, "GET", "/console/api/v1/"+list, nil)["items"], list)
 	}
 	wu.want(200, "PUT", "/console/api/v1/products/work", object{"kind": "card", "title": "theirs", "on": false, "skus": []object{}})
@@ -221,6 +224,7 @@ func TestBadInput(t *testing.T) {
 		"list: limit 101":        {"GET", "/console/api/v1/orders?limit=101", "", 422, "out_of_range", "limit"},
 		"list: cursor":           {"GET", "/console/api/v1/orders?cursor=x", "", 422, "invalid_cursor", "cursor"},
 		"list: holds cursor":     {"GET", "/console/api/v1/holds?cursor=zz", "", 422, "invalid_cursor", "cursor"},
+		"list: alerts cursor":    {"GET", "/console/api/v1/alerts?cursor=zz", "", 422, "invalid_cursor", "cursor"},
 		"list: products cursor":  {"GET", "/console/api/v1/products?cursor=zz", "", 422, "invalid_cursor", "cursor"},
 		"list: status":           {"GET", "/console/api/v1/orders?status=any", "", 422, "invalid_choice", "status"},
 		"list: merchant":         {"GET", "/console/api/v1/orders?merchant_id=x", "", 422, "unknown_parameter", "merchant_id"},

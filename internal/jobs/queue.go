@@ -85,6 +85,18 @@ func failedTx(tx *db.Tx, j Job, code string) error {
 	return err
 }
 
+// DeadTx tells how many jobs were laid aside for a person, and their kinds.
+func DeadTx(tx *db.Tx) (n int64, kinds []string, err error) {
+	_, err = db.Collect(tx, func(rows db.Rows) (struct{}, error) {
+		var kind string
+		var some int64
+		err := rows.Scan(&kind, &some)
+		n, kinds = n+some, append(kinds, kind)
+		return struct{}{}, err
+	}, `SELECT kind, COUNT(*) FROM jobs WHERE dead = 1 GROUP BY kind ORDER BY kind`)
+	return n, kinds, err
+}
+
 // backoff is 2 s, 4 s, 8 s, … at most 10 minutes.
 func backoff(attempts int) time.Duration {
 	return min(time.Second<<min(attempts, 20), 10*time.Minute)

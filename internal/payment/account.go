@@ -108,7 +108,7 @@ func (a *Accounts) read(ctx context.Context, ids []id.ID) (map[id.ID]Account, er
 	found := make(map[id.ID]Account, len(ids))
 	err := a.db.View(ctx, func(tx *db.Tx) error {
 		for _, accountID := range ids {
-			acc, err := accountTx(tx, accountID)
+			acc, err := AccountByIDTx(tx, accountID)
 			switch {
 			case errors.Is(err, ErrNoAccount):
 			case err != nil:
@@ -188,7 +188,7 @@ func (a *Accounts) PutTx(tx *db.Tx, acc Account, config []byte) (Account, error)
 	if err := putAccountTx(tx, acc, sealed); err != nil {
 		return Account{}, err
 	}
-	return accountTx(tx, acc.ID) // with the limits that it kept
+	return AccountByIDTx(tx, acc.ID) // with the limits that it kept
 }
 
 // CloseSandbox takes every simulator's account out of sale: a shop that runs

@@ -39,7 +39,8 @@ func accountsAfterTx(tx *db.Tx, last id.ID, limit int) ([]id.ID, error) {
 	}, `SELECT id FROM payment_accounts WHERE id > $1 ORDER BY id LIMIT $2`, last[:], limit) // bytes: the zero id would be NULL
 }
 
-func accountTx(tx *db.Tx, accountID id.ID) (Account, error) {
+// AccountByIDTx reads an account of any merchant; ErrNoAccount if there is none.
+func AccountByIDTx(tx *db.Tx, accountID id.ID) (Account, error) {
 	found, err := db.Collect(tx, scanAccount, `SELECT `+accountColumns+` FROM payment_accounts WHERE id = $1`, accountID)
 	if err != nil {
 		return Account{}, err
@@ -52,7 +53,7 @@ func accountTx(tx *db.Tx, accountID id.ID) (Account, error) {
 
 // sealedAccountTx reads an account with its configuration.
 func sealedAccountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, err error) {
-	if acc, err = accountTx(tx, accountID); err != nil {
+	if acc, err = AccountByIDTx(tx, accountID); err != nil {
 		return Account{}, nil, err
 	}
 	err = tx.Get([]any{&sealed}, `SELECT config_sealed FROM payment_accounts WHERE id = $1`, accountID)
@@ -61,7 +62,7 @@ func sealedAccountTx(tx *db.Tx, accountID id.ID) (acc Account, sealed []byte, er
 
 // AccountTx reads a merchant's account, without its secrets.
 func AccountTx(tx *db.Tx, merchantID, accountID id.ID) (Account, error) {
-	acc, err := accountTx(tx, accountID)
+	acc, err := AccountByIDTx(tx, accountID)
 	if errors.Is(err, ErrNoAccount) || (err == nil && acc.MerchantID != merchantID) {
 		return Account{}, ErrAccountUnknown
 	}

@@ -7,6 +7,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/id"
 	"panshi/internal/money"
+	"panshi/internal/notify"
 )
 
 // Hold is money that a person must decide about.
@@ -33,13 +34,27 @@ const (
 // ErrHoldUnknown says that there is no such open hold.
 var ErrHoldUnknown = errs.New(errs.NotFound, "hold_unknown", "there is no such open case on the hold desk")
 
-// HoldTx records a case for the hold desk.
+// HoldAlert is the alert of a merchant's hold desk: one while it has cases.
+const HoldAlert = "hold_opened"
+
+// HoldTx records a case for the hold desk, and alerts of it.
 func HoldTx(tx *db.Tx, h Hold) error {
-	_, err := tx.Exec(`INSERT INTO holds (id, merchant_id, order_id, payment_id, refund_id, reason, amount, currency,
+	if _, err := tx.Exec(`INSERT INTO holds (id, merchant_id, order_id, payment_id, refund_id, reason, amount, currency,
 		detail, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 		id.New(), h.MerchantID, h.OrderID, h.PaymentID, h.RefundID, h.Reason, h.Amount.Minor, string(h.Amount.Currency),
-		h.Detail, db.Millis(tx.Now()))
-	return err
+		h.Detail, db.Millis(tx.Now())); err != nil {
+		return err
+	}
+	return notify.AlertTx(tx, notify.Alert{
+		Code: HoldAlert, MerchantID: h.MerchantID, Severity: notify.Critical,
+		Args: map[string]string{"amount": h.Amount.String(), "reason": h.Reason},
+	})
+}
+
+// HasOpenHoldsTx tells whether a merchant's hold desk has cases.
+func HasOpenHoldsTx(tx *db.Tx, merchantID id.ID) (bool, error) {
+	open, err := OpenHoldsTx(tx, merchantID, id.ID{}, 1)
+	return len(open) > 0, err
 }
 
 const holdColumns = `id, merchant_id, order_id, payment_id, refund_id, reason, amount, currency, detail,

@@ -255,6 +255,10 @@ type Told struct {
 	OpenHolds  int64
 }
 
+// CallbacksBroken tells whether payments were settled, and every one of them
+// had to be asked for.
+func (t Told) CallbacksBroken() bool { return t.ByCallback == 0 && t.ByQuery > 0 }
+
 // begun is how long before it is paid a payment begins at most: an order waits
 // a day for its money. What came later still is not counted.
 const begun = 2 * 24 * time.Hour

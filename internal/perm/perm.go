@@ -38,6 +38,9 @@ const (
 	// ApprovalsRead sees requests; ApprovalsDecide allows what others asked.
 	ApprovalsRead   Permission = "approvals.read"
 	ApprovalsDecide Permission = "approvals.decide"
+
+	AlertsRead        Permission = "alerts.read"
+	AlertsAcknowledge Permission = "alerts.acknowledge"
 )
 
 // Priority is what is shed last.

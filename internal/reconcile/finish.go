@@ -10,6 +10,7 @@ import (
 	"panshi/internal/fault"
 	"panshi/internal/ledger"
 	"panshi/internal/money"
+	"panshi/internal/notify"
 )
 
 // feeKind is the kind of a day's entry in the books.
@@ -49,8 +50,21 @@ func (r *run) finish(ctx context.Context) error {
 		if open == 0 && r.day.agrees() {
 			return r.closeTx(ctx, tx, before.State)
 		}
-		return endTx(tx, before.State, r.day, r.next())
+		if err := endTx(tx, before.State, r.day, r.next()); err != nil {
+			return err
+		}
+		return notify.OngoingTx(tx, differsAlert(r.day))
 	})
+}
+
+// differsAlert tells of a day until it closes.
+func differsAlert(d Day) notify.Alert {
+	return notify.Alert{
+		Code: "reconcile_differs", MerchantID: d.MerchantID, Subject: d.ID.String(), Severity: notify.Critical,
+		Args: map[string]string{
+			"date": d.Date, "currency": d.Currency, "difference": money.Of(d.Difference(), money.Currency(d.Currency)).Decimal(),
+		},
+	}
 }
 
 // next is when a day that differs is compared again by itself.
@@ -67,6 +81,9 @@ func (r *run) closeTx(ctx context.Context, tx *db.Tx, before State) error {
 	d := &r.day
 	d.State, d.ClosedAt = Closed, tx.Now()
 	if err := endTx(tx, before, *d, time.Time{}); err != nil {
+		return err
+	}
+	if err := notify.ResolveTx(tx, d.MerchantID, "reconcile_differs", d.ID.String()); err != nil {
 		return err
 	}
 	if d.Fees != 0 {

@@ -199,8 +199,14 @@ func testLostMoneyIsSettledByAsking(t *testing.T, s *shop) {
 	require.Equal(t, []any{Differs, 1}, []any{d.State, len(d.Cases)})
 	require.Equal(t, []any{TheirsOnly, AskAgain}, []any{d.Cases[0].Kind, d.Cases[0].Remedy})
 	require.Equal(t, int64(1000), d.Difference())
+	s.reconcile(date)
+	told := func(state string) int64 {
+		return s.number(`SELECT COUNT(*) FROM alerts WHERE code = 'reconcile_differs' AND count = 1 AND state = '` + state + `' AND args LIKE '%"10.00"%'`)
+	}
+	require.Equal(t, []int64{1, 0}, []int64{told("open"), told("resolved")}, "one alert, however often it is compared")
 	s.faults(map[string]any{})
 	require.Equal(t, Closed, s.reconcile(date).State)
+	require.Equal(t, []int64{0, 1}, []int64{told("open"), told("resolved")})
 }
 
 // A run that is killed between any two steps is finished by the next, and

@@ -23,6 +23,10 @@ type Shop struct {
 	LogFile       string
 	*Proc         // of the last start
 
+	// Config is a configuration file for the server and all commands; "" is
+	// none. Set it before the start.
+	Config string
+
 	t        testing.TB
 	platform *Platform
 	settings []string
@@ -173,7 +177,11 @@ type Result struct {
 
 // Flags are those by which every command finds this shop.
 func (s *Shop) Flags() []string {
-	return append([]string{"--data", s.Data}, settingsOf(s.databaseURL)...)
+	flags := append([]string{"--data", s.Data}, settingsOf(s.databaseURL)...)
+	if s.Config != "" {
+		flags = append(flags, "--config", s.Config)
+	}
+	return flags
 }
 
 // Run runs a command of the program on this shop.

@@ -49,6 +49,10 @@ func TestCrashAtEveryPoint(t *testing.T) {
 				crashMove(t, c.point, c.pass)
 				return
 			}
+			if strings.HasPrefix(c.point, "notify.") {
+				crashAlert(t, c.point, c.pass)
+				return
+			}
 			if ofArchive(c.point) {
 				crashArchive(t, c.point)
 				return
