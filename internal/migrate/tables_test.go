@@ -107,6 +107,15 @@ func theRest() []string {
 			VALUES (X'0A', ` + merchant + `, ` + account + `, '2026-05-03', 'CNY', 'differs', 2, 'ab', 1, 100, '一笔不同', 1)`,
 		`INSERT INTO reconcile_lines VALUES (` + merchant + `, X'0A', 'payment', '42', '', 'P1', 100, 1, 'SUCCESS', 5)`,
 		`INSERT INTO reconcile_cases VALUES (X'0B', ` + merchant + `, X'0A', 'theirs_only', 'payment', '42', 'P1', 100, 0, 'CNY', 'ask', 2, 1,
-			NULL, '', '')`,
+			NULL, '', '', ` + account + `, 100, '', 0, 0)`,
+		`INSERT INTO refund_lines SELECT r.id, l.line_no, r.merchant_id, r.order_id, 1, 0, l.unit_price
+			FROM refunds r JOIN order_lines l ON l.order_id = r.order_id LIMIT 1`,
+		`INSERT INTO approvals VALUES (X'0C', ` + merchant + `, 'refund', 'order', X'0D', 5, 'CNY', 'why', '{}', X'0E', X'0F', 'pending',
+			` + staff + `, 1, 2, NULL, NULL, NULL, NULL, '')`,
+		`INSERT INTO merchant_limits VALUES (` + merchant + `, 500, 1)`,
+		`INSERT INTO alerts (id, merchant_id, dedup, code, subject, severity, state, args, opened_at, last_at)
+			VALUES (X'10', ` + merchant + `, 'd', 'hold_opened', 's', 'critical', 'open', '{}', 1, 1)`,
+		`INSERT INTO alert_deliveries (id, merchant_id, alert_id, event, state, step_since, next_try_at, created_at)
+			VALUES (X'11', ` + merchant + `, X'10', 'opened', 'due', 1, 1, 1)`,
 	}
 }

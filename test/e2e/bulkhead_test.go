@@ -69,7 +69,7 @@ func newRush(t *testing.T, platform *kit.Platform, settings ...string) *rush {
 	t.Helper()
 	r := &rush{t: t, shop: kit.NewShop(t, platform, settings...)}
 	r.client = r.shop.Client()
-	r.sku = r.shop.ImportCards("rush", "1.00", kit.Keys("RUSH", 2000))
+	r.sku = r.shop.ImportCards("rush", "1.00", kit.Keys("RUSH", 20000))
 	rows := make([]string, bulkheadProducts)
 	for i := range rows {
 		rows[i] = fmt.Sprintf("bulk-%d,manual,A product among many with a long name %d,bulk-%d,1.00,", i, i, i)

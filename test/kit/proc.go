@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -122,13 +123,35 @@ func tail(text string) string {
 
 // freeAddr finds a loopback address for a server that is killed and comes back
 // to it. It lies below the ports that the kernel gives to outgoing connections,
-// so that none of these takes it meanwhile.
+// so that none of these takes it meanwhile, and no other test's process gets it
+// as long as this one lives.
 func freeAddr() string {
 	for {
-		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(10_000+rand.IntN(22_000)))
+		port := strconv.Itoa(10_000 + rand.IntN(22_000))
+		addr := net.JoinHostPort("127.0.0.1", port)
+		if !reserve(port) {
+			continue
+		}
 		if ln, err := net.Listen("tcp", addr); err == nil {
 			_ = ln.Close()
 			return addr
 		}
 	}
+}
+
+// reserve locks the file of a port; the lock ends with this process.
+func reserve(port string) bool {
+	dir := filepath.Join(os.TempDir(), "panshi-test-ports")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return false
+	}
+	fd, err := syscall.Open(filepath.Join(dir, port), syscall.O_CREAT|syscall.O_RDWR|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return false
+	}
+	if syscall.Flock(fd, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
+		_ = syscall.Close(fd)
+		return false
+	}
+	return true
 }
