@@ -34,9 +34,18 @@ func (c *client) pay(d *deal) {
 	c.expect(last.err, "order_not_payable", "too_many_payments", "payment_busy")
 	if last.err == nil {
 		if c.dice.IntN(5) > 0 {
-			c.till.pay(p.No)
+			c.leave(d, p.No)
 		}
 		d.addPayment(p.No)
+	}
+}
+
+// leave has the platform get money that nobody tells the shop of. From that
+// moment on whoever closes the order may hear of it there and serve it.
+func (c *client) leave(d *deal, paymentNo string) {
+	paid := c.now()
+	if _, ok := c.till.pay(paymentNo); ok {
+		c.write(d, deliver, heard, paid, forever)
 	}
 }
 
@@ -46,6 +55,7 @@ func (c *client) deliver(d *deal) {
 	if len(payments) == 0 {
 		return
 	}
+	paid := c.now()
 	report, ok := c.till.pay(payments[c.dice.IntN(len(payments))])
 	if !ok {
 		return // closed there
@@ -56,6 +66,7 @@ func (c *client) deliver(d *deal) {
 		return err
 	})
 	if last.err != nil {
+		c.write(d, deliver, heard, paid, forever)
 		c.note(d, deliver, lost, nothing, last, nothing)
 		c.expect(last.err, "sold_out", "order_state", "stock_busy") // others were faster: the platform tells again
 		return
@@ -72,6 +83,7 @@ func (c *client) deliver(d *deal) {
 			d.seem(tooLate)
 		}
 	case checkout.Repeated:
+		c.write(d, deliver, heard, paid, forever)
 		c.note(d, deliver, lost, served, last, repeated)
 	default:
 		c.wrong.add("client %d: money is %s", c.n, outcome)

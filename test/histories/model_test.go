@@ -38,6 +38,9 @@ const (
 	// has its goods, is closed, or goes back. By whom, and when, is open.
 	stands verdict = "lost; it stands"
 	served verdict = "lost; it is served"
+	// The platform has the money, and nobody told the shop: who closes the order
+	// hears of it. It is served or nothing, as the order's end tells.
+	heard  verdict = "heard elsewhere"
 	closed verdict = "lost; it is closed"
 	back   verdict = "lost; it goes back"
 )

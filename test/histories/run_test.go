@@ -98,7 +98,7 @@ func (r *run) history(log []event) []porcupine.Operation {
 	}
 	fates := r.fates()
 	for _, e := range log {
-		if fate := fates[e.deal.Order.ID]; e.out.verdict == closed && !fate.closed {
+		if fate := fates[e.deal.Order.ID]; e.out.verdict == closed && !fate.closed || e.out.verdict == heard {
 			e.out.verdict = map[bool]verdict{true: served, false: nothing}[fate.paid]
 		}
 		if !e.settled && (e.in.kind == deliver || e.in.kind == release) {
