@@ -21,6 +21,8 @@ const (
 	ApproveHoldRefund = "hold_refund"
 	ApproveTransfer   = "offline_payment"
 	ApproveLimit      = "refund_limit"
+	ApproveGrant      = "credit_grant"
+	ApproveTakeBack   = "credit_take_back"
 )
 
 // errStale says that an approved request does not fit any more.
@@ -31,6 +33,7 @@ func (s *Service) Effects() map[string]access.Effect {
 	return map[string]access.Effect{
 		ApproveRefund: s.approvedRefundTx, ApproveHoldRefund: s.approvedHoldRefundTx,
 		ApproveTransfer: s.approvedTransferTx, ApproveLimit: approvedLimitTx,
+		ApproveGrant: s.approvedGrantTx, ApproveTakeBack: approvedTakeBackTx,
 	}
 }
 
@@ -39,6 +42,7 @@ type exactRefund struct {
 	Subject id.ID  `json:"subject"` // the order, or the case
 	Minor   int64  `json:"minor"`
 	Reason  string `json:"reason"`
+	toCredit
 }
 
 // requestTx asks for an approval; exact becomes JSON.
@@ -59,7 +63,16 @@ func decisionOf[T any](d access.Decision) (exact T, by origin, err error) {
 }
 
 // RequestRefund asks that another person lets all of an order be given back.
-func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, reason string) (a access.Approval, err error) {
+func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, reason string) (access.Approval, error) {
+	return s.requestRefund(ctx, merchantID, orderNo, reason, toCredit{})
+}
+
+// RequestRefundToCredit asks the same for a refund that becomes store credit.
+func (s *Service) RequestRefundToCredit(ctx context.Context, merchantID id.ID, orderNo string, creditID id.ID, reason string) (access.Approval, error) {
+	return s.requestRefund(ctx, merchantID, orderNo, reason, toCredit{true, creditID})
+}
+
+func (s *Service) requestRefund(ctx context.Context, merchantID id.ID, orderNo, reason string, to toCredit) (a access.Approval, err error) {
 	if err := checkText("reason", reason, 1, 200); err != nil {
 		return a, err
 	}
@@ -74,6 +87,11 @@ func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, 
 		if !order.CanMove(o.Status, order.Refunding) {
 			return order.ErrMove
 		}
+		if !to.CreditID.IsZero() {
+			if _, err := takesTx(tx, merchantID, to.CreditID, o.Total.Currency); err != nil {
+				return err
+			}
+		}
 		back, err := refundableTx(tx, o)
 		if err != nil {
 			return err
@@ -84,8 +102,8 @@ func (s *Service) RequestRefund(ctx context.Context, merchantID id.ID, orderNo, 
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: total, Reason: reason,
-			Detail: map[string]string{"order_no": o.No},
-		}, exactRefund{o.ID, total.Minor, reason})
+			Detail: to.told(map[string]string{"order_no": o.No}),
+		}, exactRefund{o.ID, total.Minor, reason, to})
 		return err
 	})
 	return a, err
@@ -103,7 +121,7 @@ func (s *Service) approvedRefundTx(tx *db.Tx, d access.Decision) error {
 	if o, err = lockOrderTx(tx, o); err != nil {
 		return err
 	}
-	given, err := s.refundOrderTx(tx, o, exact.Reason, by)
+	given, err := s.refundOrderTx(tx, o, exact.toCredit, exact.Reason, by)
 	if err == nil && given.Minor != exact.Minor {
 		err = errStale
 	}
@@ -126,7 +144,7 @@ func (s *Service) RequestHoldRefund(ctx context.Context, merchantID, holdID id.I
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveHoldRefund, SubjectKind: "hold", SubjectID: h.ID, Amount: h.Amount, Reason: reason,
 			Detail: map[string]string{"hold_reason": h.Reason, "hold": h.Detail},
-		}, exactRefund{h.ID, h.Amount.Minor, reason})
+		}, exactRefund{Subject: h.ID, Minor: h.Amount.Minor, Reason: reason})
 		return err
 	})
 	return a, err

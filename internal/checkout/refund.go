@@ -26,14 +26,25 @@ type giveBack struct {
 	source  string // the ledger's account that the money leaves
 	reason  string
 	by      origin
+
+	creditID id.ID // the credit account that a platform's money goes to; zero: back to the platform
 }
 
-// refundTx promises money of a payment back and queues the job that sends it.
-// It does not move the order.
+// refundTx promises money of a payment back and sends it. It does not move the
+// order, unless the money is back at once.
 func (s *Service) refundTx(tx *db.Tx, g giveBack) error {
 	r, err := promiseTx(tx, g)
 	if err != nil {
 		return err
+	}
+	return s.sendTx(tx, r)
+}
+
+// sendTx has a promised refund done: what becomes store credit at once, what
+// goes to a platform by a job.
+func (s *Service) sendTx(tx *db.Tx, r payment.Refund) error {
+	if !r.CreditID.IsZero() {
+		return s.refundDoneTx(tx, r, payment.RefundReport{})
 	}
 	if err := jobs.EnqueueTx(tx, r.MerchantID, RefundJob, r.ID); err != nil {
 		return err
@@ -48,6 +59,10 @@ func promiseTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 		ID: id.New(), MerchantID: g.payment.MerchantID, OrderID: g.payment.OrderID, PaymentID: g.payment.ID,
 		No: id.Number("R", tx.Now().In(shopZone())), Amount: g.amount, Status: payment.RefundRequested,
 		Reason: g.reason, Source: g.source,
+	}
+	var err error
+	if r.CreditID, err = g.destinationTx(tx); err != nil {
+		return r, err
 	}
 	if err := payment.PromiseRefundTx(tx, g.payment, g.amount.Minor); err != nil {
 		return r, err
@@ -73,6 +88,17 @@ var errOnHold = errs.New(errs.Conflict, "order_on_hold", "this order has an open
 // waits for staff is withdrawn. More than the merchant's limit needs an
 // approval first (approval_required; RequestRefund asks for it).
 func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, reason string) (View, error) {
+	return s.refundOrder(ctx, merchantID, orderNo, reason, toCredit{})
+}
+
+// RefundToCredit is RefundOrder with the platforms' money becoming store credit,
+// at once and for good, in the account creditID or, zero, in a new one for the
+// order's contact.
+func (s *Service) RefundToCredit(ctx context.Context, merchantID id.ID, orderNo string, creditID id.ID, reason string) (View, error) {
+	return s.refundOrder(ctx, merchantID, orderNo, reason, toCredit{true, creditID})
+}
+
+func (s *Service) refundOrder(ctx context.Context, merchantID id.ID, orderNo, reason string, to toCredit) (View, error) {
 	if err := checkText("reason", reason, 1, 200); err != nil {
 		return View{}, err
 	}
@@ -86,7 +112,7 @@ func (s *Service) RefundOrder(ctx context.Context, merchantID id.ID, orderNo, re
 		if o, err = lockOrderTx(tx, o); err != nil {
 			return err
 		}
-		given, err := s.refundOrderTx(tx, o, reason, by)
+		given, err := s.refundOrderTx(tx, o, to, reason, by)
 		if err != nil {
 			return err
 		}
@@ -108,7 +134,7 @@ func (s *Service) viewAgainTx(tx *db.Tx, o order.Order) (View, error) {
 }
 
 // refundOrderTx gives back all of a locked order and tells how much that is.
-func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, reason string, by origin) (given money.Amount, err error) {
+func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, to toCredit, reason string, by origin) (given money.Amount, err error) {
 	if o.Status == order.Held {
 		return given, errOnHold
 	}
@@ -128,13 +154,30 @@ func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, reason string, by orig
 	if err != nil {
 		return given, err
 	}
-	given = money.Of(0, o.Total.Currency)
-	for _, g := range back {
-		g.reason, g.by = reason, by
-		if err := s.refundTx(tx, g); err != nil {
+	creditID, err := to.forOrderTx(tx, s, o, by)
+	if err != nil {
+		return given, err
+	}
+	for i := range back {
+		back[i].reason, back[i].by, back[i].creditID = reason, by, creditID
+	}
+	return s.refundAllTx(tx, back)
+}
+
+// refundAllTx promises all before it sends any: what is back at once ends the
+// order only if nothing else is under way.
+func (s *Service) refundAllTx(tx *db.Tx, back []giveBack) (given money.Amount, err error) {
+	promised := make([]payment.Refund, len(back))
+	for i, g := range back {
+		if promised[i], err = promiseTx(tx, g); err != nil {
 			return given, err
 		}
-		given.Minor += g.amount.Minor
+		given = money.Of(given.Minor+g.amount.Minor, g.amount.Currency)
+	}
+	for _, r := range promised {
+		if err := s.sendTx(tx, r); err != nil {
+			return given, err
+		}
 	}
 	return given, nil
 }
@@ -177,8 +220,7 @@ func (s *Service) refundDoneTx(tx *db.Tx, r payment.Refund, report payment.Refun
 			return err
 		}
 	}
-	if err := ledger.PostTx(tx, ledger.Transfer(r.MerchantID, "refund_paid", r.ID,
-		ledger.Provider(p.AccountID), ledger.RefundsDue, r.Amount)); err != nil {
+	if err := bookRefundTx(tx, r, p); err != nil {
 		return err
 	}
 	fault.Point("checkout.refund.booked")

@@ -14,7 +14,8 @@ const (
 	Sales      = "sales"
 	Suspense   = "suspense"
 	RefundsDue = "refunds_due"
-	Fees       = "fees" // what the platforms keep for themselves
+	Fees       = "fees"           // what the platforms keep for themselves
+	Goodwill   = "credit_granted" // what store credit was granted for nothing, less what was taken back
 )
 
 // Provider names the account of the money that lies at a payment account.

@@ -54,7 +54,7 @@ func Columns() []dataclass.Table {
 		}),
 		dataclass.Of("refunds", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "payment_id", "refund_no", "amount", "currency", "status", "reason",
-			"source", "refund_id", "next_try_at", "tries", "created_at", "done_at",
+			"source", "refund_id", "next_try_at", "tries", "created_at", "done_at", "credit_id",
 		}),
 		dataclass.Of("holds", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "payment_id", "refund_id", "reason", "amount", "currency", "detail", "created_at",
