@@ -35,6 +35,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.PaymentsRead, perm.PaymentsWrite,
 			perm.ReconcileRead, perm.ReconcileResolve,
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
+			perm.CreditsRead, perm.CreditsWrite,
 		}
 	case Operator:
 		return []perm.Permission{
@@ -43,12 +44,12 @@ func (r Role) Permissions() []perm.Permission {
 			perm.OrdersSettle, perm.ApprovalsRead, perm.ApprovalsDecide,
 		}
 	case Support:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal, perm.CreditsRead}
 	case Engineer:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead}
 	case Auditor:
 		return []perm.Permission{
-			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,
+			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead, perm.CreditsRead,
 		}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}

@@ -112,6 +112,9 @@ func ContactCell(creditID id.ID) vault.Cell {
 // CodePurpose names the PRF that makes the access code of a version.
 func CodePurpose(version int64) string { return "credit.access/" + strconv.FormatInt(version, 10) }
 
+// NumberEnd is what lists show of the number.
+func (c Credit) NumberEnd() string { return c.Number[max(0, len(c.Number)-4):] }
+
 // Book is the ledger's account of a credit account: what the shop owes its
 // buyer is a credit there.
 func (c Credit) Book() string { return "credit/" + c.Number }

@@ -12,6 +12,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/id"
 	"panshi/internal/ledger"
+	"panshi/internal/merchant"
 	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/vault"
@@ -22,7 +23,7 @@ import (
 type Grant struct {
 	CreditID id.ID         `json:"credit_id,omitzero"`
 	Contact  order.Contact `json:"contact,omitzero"`
-	Amount   money.Amount  `json:"amount"`
+	Minor    int64         `json:"minor"` // in the account's currency; the merchant's for a new one
 	Reason   string        `json:"reason"`
 }
 
@@ -45,7 +46,7 @@ func (s *Service) GrantCredit(ctx context.Context, merchantID id.ID, key string,
 	if err := checkKey(key); err != nil {
 		return c, err
 	}
-	if err := checkCreditAmount(g.Amount.Minor, g.Reason); err != nil {
+	if err := checkCreditAmount(g.Minor, g.Reason); err != nil {
 		return c, err
 	}
 	raw, err := json.Marshal(g)
@@ -63,10 +64,13 @@ func (s *Service) GrantCredit(ctx context.Context, merchantID id.ID, key string,
 			c, err = account.OfSubjectTx(tx, merchantID, account.Granted, grantID)
 			return err
 		}
-		if err := aloneUnderLimitTx(tx, merchantID, g.Amount); err != nil {
+		if c, err = s.grantedToTx(tx, merchantID, g, id.New(), by); err != nil {
 			return err
 		}
-		c, err = s.grantTx(tx, merchantID, g, id.New(), grantID, id.ID{}, by)
+		if err := aloneUnderLimitTx(tx, c, g.Minor); err != nil {
+			return err
+		}
+		c, err = grantTx(tx, c, g, grantID, id.ID{}, by)
 		return err
 	})
 	return c, err
@@ -74,59 +78,75 @@ func (s *Service) GrantCredit(ctx context.Context, merchantID id.ID, key string,
 
 // aloneUnderLimitTx refuses a grant that single persons may not make any more
 // today. It lets nobody else of the merchant grant until the transaction ends.
-func aloneUnderLimitTx(tx *db.Tx, merchantID id.ID, amount money.Amount) error {
-	if err := tx.Alone("credit grants " + merchantID.String()); err != nil {
+func aloneUnderLimitTx(tx *db.Tx, c account.Credit, minor int64) error {
+	if err := tx.Alone("credit grants " + c.MerchantID.String()); err != nil {
 		return err
 	}
-	before, err := account.GrantedAloneTx(tx, merchantID, id.Lowest(tx.Now().Add(-grantWindow)), amount.Currency)
+	before, err := account.GrantedAloneTx(tx, c.MerchantID, id.Lowest(tx.Now().Add(-grantWindow)), c.Balance.Currency)
 	if err != nil {
 		return err
 	}
-	return underLimitTx(tx, merchantID, money.Of(before+amount.Minor, amount.Currency))
+	return underLimitTx(tx, c.MerchantID, money.Of(before+minor, c.Balance.Currency))
 }
 
-// grantTx grants; newID is the id of the account if a new one is to be opened.
-func (s *Service) grantTx(tx *db.Tx, merchantID id.ID, g Grant, newID, subject, approvalID id.ID, by origin) (c account.Credit, err error) {
-	if g.CreditID.IsZero() {
-		c, err = s.openCreditTx(tx, merchantID, newID, g.Contact, g.Amount.Currency, by)
-	} else {
-		c, err = takesTx(tx, merchantID, g.CreditID, g.Amount.Currency)
+// grantedToTx reads the account that a grant goes to, or opens a new one with
+// newID.
+func (s *Service) grantedToTx(tx *db.Tx, merchantID id.ID, g Grant, newID id.ID, by origin) (account.Credit, error) {
+	if !g.CreditID.IsZero() {
+		return account.ByIDTx(tx, merchantID, g.CreditID)
 	}
+	currency, err := merchant.CurrencyTx(tx, merchantID)
 	if err != nil {
-		return c, err
+		return account.Credit{}, err
 	}
+	return s.openCreditTx(tx, merchantID, newID, g.Contact, currency, by)
+}
+
+func grantTx(tx *db.Tx, c account.Credit, g Grant, subject, approvalID id.ID, by origin) (account.Credit, error) {
 	m, err := account.MoveTx(tx, c, account.Change{
-		Kind: account.Granted, Minor: g.Amount.Minor, SubjectID: subject, Against: ledger.Goodwill, ApprovalID: approvalID,
+		Kind: account.Granted, Minor: g.Minor, SubjectID: subject, Against: ledger.Goodwill, ApprovalID: approvalID,
 	})
 	if err != nil {
 		return c, err
 	}
 	c.Balance = m.Balance
-	return c, recordCreditTx(tx, by, c, "credit.granted", map[string]string{"amount": g.Amount.String(), "reason": g.Reason})
+	return c, recordCreditTx(tx, by, c, "credit.granted", map[string]string{"amount": m.Amount.String(), "reason": g.Reason})
 }
 
 // RequestGrant asks that another person lets credit be granted.
 func (s *Service) RequestGrant(ctx context.Context, merchantID id.ID, g Grant) (a access.Approval, err error) {
-	if err := checkCreditAmount(g.Amount.Minor, g.Reason); err != nil {
+	if err := checkCreditAmount(g.Minor, g.Reason); err != nil {
 		return a, err
 	}
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
 		exact := exactGrant{Grant: g, NewID: id.New()}
-		subject, detail := exact.NewID, map[string]string{"account": "new", "contact": masked(g.Contact)}
-		if !g.CreditID.IsZero() {
-			c, err := takesTx(tx, merchantID, g.CreditID, g.Amount.Currency)
-			if err != nil {
-				return err
-			}
-			subject, detail = c.ID, creditDetail(c)
+		subject, amount, detail, err := grantToldTx(tx, merchantID, exact)
+		if err != nil {
+			return err
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
-			MerchantID: merchantID, Kind: ApproveGrant, SubjectKind: "credit", SubjectID: subject, Amount: g.Amount,
+			MerchantID: merchantID, Kind: ApproveGrant, SubjectKind: "credit", SubjectID: subject, Amount: amount,
 			Reason: g.Reason, Detail: detail,
 		}, exact)
 		return err
 	})
 	return a, err
+}
+
+// grantToldTx is what a checker sees of a grant.
+func grantToldTx(tx *db.Tx, merchantID id.ID, g exactGrant) (subject id.ID, amount money.Amount, detail map[string]string, err error) {
+	if g.CreditID.IsZero() {
+		currency, err := merchant.CurrencyTx(tx, merchantID)
+		return g.NewID, money.Of(g.Minor, currency), map[string]string{"account": "new", "contact": masked(g.Contact)}, err
+	}
+	c, err := account.ByIDTx(tx, merchantID, g.CreditID)
+	if err == nil && c.State == account.Closed {
+		err = account.ErrState
+	}
+	if err != nil {
+		return id.ID{}, amount, nil, err
+	}
+	return c.ID, money.Of(g.Minor, c.Balance.Currency), creditDetail(c), nil
 }
 
 // exactGrant is the effect of ApproveGrant. It is sealed while it waits.
@@ -140,13 +160,17 @@ func (s *Service) approvedGrantTx(tx *db.Tx, d access.Decision) error {
 	if err != nil {
 		return err
 	}
-	_, err = s.grantTx(tx, d.Approval.MerchantID, exact.Grant, exact.NewID, d.Approval.ID, d.Approval.ID, by)
+	c, err := s.grantedToTx(tx, d.Approval.MerchantID, exact.Grant, exact.NewID, by)
+	if err != nil {
+		return err
+	}
+	_, err = grantTx(tx, c, exact.Grant, d.Approval.ID, d.Approval.ID, by)
 	return err
 }
 
 // creditDetail is what a checker sees of an account.
 func creditDetail(c account.Credit) map[string]string {
-	return map[string]string{"account": "…" + c.Number[len(c.Number)-4:], "balance": c.Balance.String(), "state": string(c.State)}
+	return map[string]string{"account": "…" + c.NumberEnd(), "balance": c.Balance.String(), "state": string(c.State)}
 }
 
 func masked(c order.Contact) string {

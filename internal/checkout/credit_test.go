@@ -12,7 +12,6 @@ import (
 	"panshi/internal/checkout"
 	"panshi/internal/errs"
 	"panshi/internal/id"
-	"panshi/internal/money"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -34,7 +33,7 @@ func (s *shop) granted(key string, minor int64) (account.Credit, checkout.Credit
 	contact, err := order.ParseContact(key+"@example.com", "")
 	require.NoError(s.t, err)
 	c, err := s.svc.GrantCredit(s.t.Context(), s.merchant.ID, key, checkout.Grant{
-		Contact: contact, Amount: money.Of(minor, money.CNY), Reason: "sorry",
+		Contact: contact, Minor: minor, Reason: "sorry",
 	})
 	require.NoError(s.t, err)
 	return c, s.code(c)
@@ -230,7 +229,7 @@ func TestGrantsOfSinglePersonsAddUp(t *testing.T) {
 	var granted atomic.Int64
 	inParallel(20, func(int) {
 		_, err := s.svc.GrantCredit(t.Context(), s.merchant.ID, id.New().String(), checkout.Grant{
-			CreditID: c.ID, Amount: money.Of(1, money.CNY), Reason: "more",
+			CreditID: c.ID, Minor: 1, Reason: "more",
 		})
 		if err == nil {
 			granted.Add(1)
@@ -239,8 +238,7 @@ func TestGrantsOfSinglePersonsAddUp(t *testing.T) {
 		}
 	})
 	require.EqualValues(t, 1, granted.Load())
-	_, err := s.svc.GrantCredit(t.Context(), s.merchant.ID, "chen", checkout.Grant{CreditID: c.ID, Amount: money.Of(1, money.CNY), Reason: "x"})
+	_, err := s.svc.GrantCredit(t.Context(), s.merchant.ID, "chen", checkout.Grant{CreditID: c.ID, Minor: 1, Reason: "x"})
 	require.Equal(t, "idempotency_conflict", errs.CodeOf(err))
 	s.sound()
 }
-

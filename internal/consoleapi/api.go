@@ -71,6 +71,7 @@ const (
 	tagAccounts  = "payment accounts"
 	tagReconcile = "reconcile"
 	tagMoney     = "money"
+	tagCredit    = "store credit"
 )
 
 const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills.
@@ -94,7 +95,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagCredit},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -117,6 +118,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addReconcile()
 	a.addApprovals()
 	a.addMoney()
+	a.addCredits()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,8 @@ func (a *api) addMoney() {
 		Summary:    "Ask for approval to give back all that an order still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
-			errs.NotFound: unknown, errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund"},
+			errs.NotFound: append([]string{"credit_unknown"}, unknown...), errs.Invalid: {"credit_not_taken"},
+			errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund", "credit_state", "credit_currency"},
 		},
 	}, a.requestRefund)
 	register(a, web.Operation{
@@ -119,7 +120,14 @@ func (a *api) addLimits() {
 }
 
 func (a *api) requestRefund(ctx context.Context, p access.Principal, in *refundIn) (*approvalOut, error) {
-	return showApproval(a.deps.Checkout.RequestRefund(ctx, p.MerchantID, in.OrderNo, in.Body.Reason))
+	creditID, to, err := in.credit()
+	if err != nil {
+		return nil, err
+	}
+	if !to {
+		return showApproval(a.deps.Checkout.RequestRefund(ctx, p.MerchantID, in.OrderNo, in.Body.Reason))
+	}
+	return showApproval(a.deps.Checkout.RequestRefundToCredit(ctx, p.MerchantID, in.OrderNo, creditID, in.Body.Reason))
 }
 
 func (a *api) requestHoldRefund(ctx context.Context, p access.Principal, in *holdRefundIn) (*approvalOut, error) {

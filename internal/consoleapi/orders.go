@@ -50,7 +50,9 @@ type deliverIn struct {
 type refundIn struct {
 	OrderPath
 	Body struct {
-		Reason string `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
+		Reason   string `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
+		To       string `json:"to,omitempty" enum:"payer,credit" doc:"payer: back the way it came. credit: what platforms took becomes store credit, at once and for good. Nothing: payer."`
+		CreditID string `json:"credit_id,omitempty" format:"uuid" maxLength:"36" doc:"With to credit: which account; nothing: a new one for the order's contact."`
 	}
 }
 
@@ -80,7 +82,7 @@ func (a *api) addOrders() {
 	register(a, web.Operation{
 		Method: http.MethodPost, Path: one + "/refund", ID: "refund_order", Tag: tagOrders, Summary: "Give back all that an order still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
-		Errors: map[errs.Kind][]string{errs.NotFound: unknown, errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "approval_required"}},
+		Errors: map[errs.Kind][]string{errs.NotFound: append([]string{"credit_unknown"}, unknown...), errs.Invalid: {"credit_not_taken"}, errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "approval_required", "credit_state", "credit_currency"}},
 	}, a.refund)
 }
 
@@ -164,6 +166,27 @@ func (a *api) deliver(ctx context.Context, p access.Principal, in *deliverIn) (*
 }
 
 func (a *api) refund(ctx context.Context, p access.Principal, in *refundIn) (*orderOut, error) {
-	v, err := a.deps.Checkout.RefundOrder(ctx, p.MerchantID, in.OrderNo, in.Body.Reason)
+	creditID, to, err := in.credit()
+	if err != nil {
+		return nil, err
+	}
+	if !to {
+		v, err := a.deps.Checkout.RefundOrder(ctx, p.MerchantID, in.OrderNo, in.Body.Reason)
+		return a.showOrder(ctx, v, err)
+	}
+	v, err := a.deps.Checkout.RefundToCredit(ctx, p.MerchantID, in.OrderNo, creditID, in.Body.Reason)
 	return a.showOrder(ctx, v, err)
+}
+
+// credit tells whether a refund becomes store credit, and which account's.
+func (in *refundIn) credit() (creditID id.ID, to bool, err error) {
+	to = in.Body.To == "credit"
+	if in.Body.CreditID == "" {
+		return id.ID{}, to, nil
+	}
+	if !to {
+		return id.ID{}, false, errs.Field("credit_id", "credit_not_taken", "an account of store credit is named, and the refund goes to the payer")
+	}
+	creditID, err = parseCredit(in.Body.CreditID)
+	return creditID, true, err
 }

@@ -22,14 +22,23 @@ type sample struct {
 }
 
 // sampled are the things of merchant one that samples name.
-type sampled struct{ orderNo, hold, account, approval, day, reconcileCase string }
+type sampled struct{ orderNo, hold, account, approval, day, reconcileCase, credit string }
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
 func samples(of sampled) map[string]sample {
 	order, hold := "/console/api/v1/orders/"+of.orderNo, "/console/api/v1/holds/"+of.hold
 	account, approval := "/console/api/v1/payment_accounts/"+of.account, "/console/api/v1/approvals/"+of.approval
+	credit := "/console/api/v1/credits/" + of.credit
 	return map[string]sample{
+		"GET /console/api/v1/credits":                           {path: "/console/api/v1/credits"},
+		"POST /console/api/v1/credits/find":                     {path: "/console/api/v1/credits/find", body: `{"email":"buyer@example.com"}`},
+		"GET /console/api/v1/credits/{id}":                      {path: credit, object: true},
+		"POST /console/api/v1/credits/grants":                   {path: "/console/api/v1/credits/grants", body: `{"email":"buyer@example.com","amount":1,"reason":"x"}`},
+		"POST /console/api/v1/credits/grants/request":           {path: "/console/api/v1/credits/grants/request", body: `{"credit_id":"` + of.credit + `","amount":1,"reason":"x"}`, object: true},
+		"POST /console/api/v1/credits/{id}/take_back/request":   {path: credit + "/take_back/request", body: `{"amount":1,"reason":"x"}`, object: true},
+		"POST /console/api/v1/credits/{id}/state":               {path: credit + "/state", body: `{"state":"frozen","reason":"x"}`, object: true},
+		"POST /console/api/v1/credits/{id}/code":                {path: credit + "/code", body: `{"reason":"x"}`, object: true},
 		"GET /console/api/v1/session":                           {path: sessionPath},
 		"DELETE /console/api/v1/session":                        {path: sessionPath},
 		"POST /console/api/v1/password":                         {path: "/console/api/v1/password", body: `{"password":"no","code":"123456","new_password":"teapot orbit 42 saffron"}`},
@@ -85,9 +94,10 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	account := o.want(200, "GET", "/console/api/v1/payment_accounts", nil)["items"].([]any)[0].(map[string]any)["id"].(string)
 	asked := o.want(201, "POST", "/console/api/v1/payment_accounts/"+account+"/rules", object{"on": false, "reason": "x"})
 	dayID, caseID := k.day(k.one)
+	credit := o.grant(201, "shop", object{"email": "buyer@example.com", "amount": 5, "reason": "x"})["id"].(string)
 	return k, o, samples(sampled{
 		orderNo: paid.No, hold: holds[0].(map[string]any)["id"].(string), account: account, approval: asked["id"].(string),
-		day: dayID.String(), reconcileCase: caseID.String(),
+		day: dayID.String(), reconcileCase: caseID.String(), credit: credit,
 	})
 }
 
@@ -173,7 +183,7 @@ func TestOtherMerchantsOwnerFindsNothing(t *testing.T) {
 			require.Equal(t, 404, w.Code, "%s %s: %s", row.Method, row.Pattern, w.Body.String())
 		}
 	}
-	for _, list := range []string{"products", "categories", "orders", "holds", "approvals"} {
+	for _, list := range []string{"products", "categories", "orders", "holds", "approvals", "credits"} {
 		require.Empty(t, wu.want(200, "GET", "/console/api/v1/"+list, nil)["items"], list)
 	}
 	wu.want(200, "PUT", "/console/api/v1/products/work", object{"kind": "card", "title": "theirs", "on": false, "skus": []object{}})
@@ -247,6 +257,14 @@ func TestBadInput(t *testing.T) {
 		"hold: id":               {"POST", "/console/api/v1/holds/x/resolve", `{"action":"refund"}`, 422, "", "id"},
 		"hold: unknown":          {"POST", "/console/api/v1/holds/0198f3a0-0000-7000-8000-000000000001/resolve", `{"action":"refund"}`, 404, "hold_unknown", ""},
 		"hold: action":           {"POST", "/console/api/v1/holds/0198f3a0-0000-7000-8000-000000000001/resolve", `{"action":"keep"}`, 422, "invalid_choice", "action"},
+		"credit: unknown":        {"GET", "/console/api/v1/credits/0198f3a0-0000-7000-8000-000000000001", "", 404, "credit_unknown", ""},
+		"credit: nobody":         {"POST", "/console/api/v1/credits/find", `{}`, 422, "required", "contact"},
+		"credit: number":         {"POST", "/console/api/v1/credits/find", `{"number":"C0000000000"}`, 404, "credit_unknown", ""},
+		"grant: no key":          {"POST", "/console/api/v1/credits/grants", `{"email":"a@example.com","amount":1,"reason":"x"}`, 422, "idempotency_key_missing", "Idempotency-Key"},
+		"grant: nothing":         {"POST", "/console/api/v1/credits/grants/request", `{"email":"a@example.com","amount":0,"reason":"x"}`, 422, "out_of_range", "amount"},
+		"grant: to two":          {"POST", "/console/api/v1/credits/grants/request", `{"credit_id":"0198f3a0-0000-7000-8000-000000000001","email":"a@example.com","amount":1,"reason":"x"}`, 422, "contact_not_taken", "credit_id"},
+		"credit: state":          {"POST", "/console/api/v1/credits/0198f3a0-0000-7000-8000-000000000001/state", `{"state":"gone","reason":"x"}`, 422, "invalid_choice", "state"},
+		"refund: credit of whom": {"POST", "/console/api/v1/orders/20260101AAAA/refund", `{"reason":"x","credit_id":"0198f3a0-0000-7000-8000-000000000001"}`, 422, "credit_not_taken", "credit_id"},
 		"no such address":        {"GET", "/console/api/v1/nothing", "", 404, "not_found", ""},
 		"method":                 {"DELETE", "/console/api/v1/products", "", 405, "method_not_allowed", ""},
 		"reveal is no GET":       {"GET", "/console/api/v1/orders/20260101AAAA/contact/reveal", "", 405, "method_not_allowed", ""},
