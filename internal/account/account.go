@@ -63,13 +63,19 @@ type Movement struct {
 var (
 	// ErrUnknown is for staff.
 	ErrUnknown = errs.New(errs.NotFound, "credit_unknown", "there is no such credit account")
-	// ErrInsufficient says that more was asked for than there is; With "missing".
+	// ErrInsufficient says that more was asked for than there is; see Insufficient.
 	ErrInsufficient = errs.New(errs.Conflict, "credit_insufficient", "the balance of this store credit is too small")
 	// ErrState says that the account's state does not allow it.
 	ErrState = errs.New(errs.Conflict, "credit_state", "the state of this credit account does not allow this")
 	// ErrTooMuch says that a balance would grow beyond what is kept.
 	ErrTooMuch = errs.Field("amount", "out_of_range", "a balance is at most 1,000,000,000,000 minor units")
 )
+
+// Insufficient is ErrInsufficient with what is missing: for people in
+// "missing", for programs in "missing_minor".
+func Insufficient(missing money.Amount) error {
+	return ErrInsufficient.With("missing", missing.String()).With("missing_minor", strconv.FormatInt(missing.Minor, 10))
+}
 
 // MaxBalance bounds a balance, in minor units.
 const MaxBalance = 1_000_000_000_000

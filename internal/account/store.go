@@ -160,7 +160,7 @@ func refusal(c Credit, ch Change) error {
 	case c.State != states[0] && c.State != states[1] && c.State != states[2]:
 		return ErrState
 	case after.Minor < 0:
-		return ErrInsufficient.With("missing", after.Neg().String())
+		return Insufficient(after.Neg())
 	}
 	return ErrTooMuch
 }

@@ -64,7 +64,7 @@ func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	}
 	_, err = shopapi.New(mux, Version(), shopapi.Deps{
 		Shops: s.merchants, Products: s.catalog, Channels: s.router, Orders: s.checkout, Payments: s.checkout,
-		Ready: s.ready, Logger: s.log,
+		Credits: s.checkout, Ready: s.ready, Logger: s.log,
 	})
 	return mux, err
 }

@@ -199,7 +199,7 @@ func (s *Service) RequestTakeBack(ctx context.Context, merchantID, creditID id.I
 			return err
 		}
 		if c.Balance.Minor < minor {
-			return account.ErrInsufficient.With("missing", money.Of(minor-c.Balance.Minor, c.Balance.Currency).String())
+			return account.Insufficient(money.Of(minor-c.Balance.Minor, c.Balance.Currency))
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveTakeBack, SubjectKind: "credit", SubjectID: c.ID,

@@ -127,3 +127,30 @@ func TestRefundBecomesCreditAboveTheLimit(t *testing.T) {
 	require.EqualValues(t, 4900, found[0].(map[string]any)["balance"])
 	k.checked()
 }
+
+func TestBadCreditInput(t *testing.T) {
+	t.Parallel()
+	k := newKit(t)
+	o := k.owner(k.one, "chen")
+	for name, c := range map[string]struct {
+		method, path, body string
+		status             int
+		code, field        string
+	}{
+		"credit: unknown":        {"GET", "/console/api/v1/credits/0198f3a0-0000-7000-8000-000000000001", "", 404, "credit_unknown", ""},
+		"credit: nobody":         {"POST", "/console/api/v1/credits/find", `{}`, 422, "required", "contact"},
+		"credit: number":         {"POST", "/console/api/v1/credits/find", `{"number":"C0000000000"}`, 404, "credit_unknown", ""},
+		"grant: no key":          {"POST", "/console/api/v1/credits/grants", `{"email":"a@example.com","amount":1,"reason":"x"}`, 422, "idempotency_key_missing", "Idempotency-Key"},
+		"grant: nothing":         {"POST", "/console/api/v1/credits/grants/request", `{"email":"a@example.com","amount":0,"reason":"x"}`, 422, "out_of_range", "amount"},
+		"grant: to two":          {"POST", "/console/api/v1/credits/grants/request", `{"credit_id":"0198f3a0-0000-7000-8000-000000000001","email":"a@example.com","amount":1,"reason":"x"}`, 422, "contact_not_taken", "credit_id"},
+		"credit: state":          {"POST", "/console/api/v1/credits/0198f3a0-0000-7000-8000-000000000001/state", `{"state":"gone","reason":"x"}`, 422, "invalid_choice", "state"},
+		"refund: credit of whom": {"POST", "/console/api/v1/orders/20260101AAAA/refund", `{"reason":"x","credit_id":"0198f3a0-0000-7000-8000-000000000001"}`, 422, "credit_not_taken", "credit_id"},
+	} {
+		w := k.do(ask{method: c.method, path: c.path, body: c.body, kind: "application/json", bearer: o.token})
+		require.Equal(t, c.status, w.Code, "%s: %s", name, w.Body.String())
+		require.Equal(t, c.code, codeOf(w.Body.Bytes()), name)
+		if c.field != "" {
+			require.Contains(t, w.Body.String(), `"field":"`+c.field+`"`, name)
+		}
+	}
+}

@@ -47,6 +47,7 @@ type orderRefund struct {
 	Status   string `json:"status" enum:"requested,processing,succeeded,failed" example:"succeeded" doc:"failed: a person looks into it."`
 	Amount   int64  `json:"amount" example:"4900" doc:"In minor units."`
 	Currency string `json:"currency" example:"CNY" doc:"ISO 4217."`
+	To       string `json:"to,omitempty" enum:"credit" example:"credit" doc:"credit: it became store credit, or went back there; missing: back the way it came."`
 }
 
 type instruction struct {
@@ -81,6 +82,9 @@ func viewOf(v checkout.View) orderView {
 	for i, r := range v.Refunds {
 		out.Refunds[i] = orderRefund{
 			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency),
+		}
+		if !r.CreditID.IsZero() {
+			out.Refunds[i].To = "credit"
 		}
 	}
 	return out
