@@ -46,13 +46,22 @@ func ranks(d device) map[string]int {
 }
 
 // fitting are the channels that a page can offer, those that suit the device
-// first and else in the merchant's order. None of kind jsapi is among them: it
+// first and else in the merchant's order; those that no platform is behind come
+// last, because who has store credit knows, and who has not must not meet its
+// form. None of kind jsapi is among them: it
 // needs the payer's openid, which a page does not know; a mini program does.
 func fitting(channels []payment.Account, d device) []payment.Account {
 	rank := ranks(d)
 	fit := slices.DeleteFunc(slices.Clone(channels), func(c payment.Account) bool {
 		return payment.KindOf(c.Method) == payment.KindJSAPI
 	})
-	slices.SortStableFunc(fit, func(a, b payment.Account) int { return rank[a.Method] - rank[b.Method] })
+	slices.SortStableFunc(fit, func(a, b payment.Account) int { return rankOf(rank, a) - rankOf(rank, b) })
 	return fit
+}
+
+func rankOf(rank map[string]int, c payment.Account) int {
+	if !payment.AsksPlatform(c.Provider) {
+		return len(rank)
+	}
+	return rank[c.Method]
 }

@@ -3,6 +3,7 @@ package storefront
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ type orderData struct {
 	Lines     []checkout.LineView
 	Total     money.Amount
 	Refunded  money.Amount // given back so far
+	ToCredit  bool         // as store credit
 	ExpiresAt time.Time
 	CanPay    bool
 	CanCancel bool
@@ -90,7 +92,7 @@ func (s *Shop) showOrder(v *visit, h held, shown []goods) error {
 	delivered, waiting := delivery(h)
 	d := orderData{
 		No: h.no, Token: h.token, Status: o.Status, Steps: stepsOf(o), Lines: h.Lines, Total: o.Total,
-		Refunded: refunded(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
+		Refunded: refunded(h), ToCredit: becameCredit(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
 		CanCancel: pending, CanReveal: delivered, Waiting: delivered && waiting && o.Status == order.Paid, Goods: shown,
 	}
 	return s.show(v, http.StatusOK, "order", screen{
@@ -117,6 +119,12 @@ func refunded(h held) money.Amount {
 		}
 	}
 	return sum
+}
+
+// becameCredit tells whether all that was given back is store credit.
+func becameCredit(h held) bool {
+	platforms := func(r payment.Refund) bool { return r.CreditID.IsZero() }
+	return len(h.Refunds) > 0 && !slices.ContainsFunc(h.Refunds, platforms)
 }
 
 // stepsOf tells an order's course: what happened, where it stands, what comes.
