@@ -76,9 +76,10 @@ func (s *shop) serve(d db.DB) *checkout.Service {
 func (w *world) crash(rt *rapid.T) {
 	steps := map[string]func(*checkout.Service) (again func()){
 		"place": w.crashPlace, "start": w.crashStart, "settle": w.crashSettle, "cancel": w.crashCancel, "refund": w.crashRefund,
+		"credit": w.crashCredit, "to credit": w.crashToCredit, "grant": w.crashGrant,
 		"query": w.crashSweep("payments.query"), "expire": w.crashSweep("orders.expire"), "send refunds": w.crashSweep("refunds.push"),
 	}
-	names := []string{"place", "start", "settle", "cancel", "refund", "query", "expire", "send refunds"}
+	names := []string{"place", "start", "settle", "cancel", "refund", "credit", "to credit", "grant", "query", "expire", "send refunds"}
 	step := rapid.SampledFrom(names).Draw(rt, "step")
 	at, after := rapid.IntRange(1, 3).Draw(rt, "commit"), rapid.Bool().Draw(rt, "after it")
 	w.exec(`UPDATE payments SET next_query_at = 1 WHERE next_query_at IS NOT NULL`)
