@@ -65,6 +65,7 @@ type world struct {
 	client    *kit.Client
 	book      *kit.Book
 	sku       string
+	credit    kit.Credit
 	dir       string        // for files
 	restarted chan struct{} // closed when the shop is back
 }
@@ -80,6 +81,11 @@ func crashAt(t *testing.T, point string, pass int) {
 	}
 	w.shop = kit.Stopped(t, w.platform, s.settings...)
 	w.client = w.shop.Client()
+	if s.prepare != nil {
+		w.shop.Start()
+		s.prepare(w)
+		require.Zero(t, w.shop.Stop(time.Minute))
+	}
 	w.shop.Start("PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass))
 	w.sku = w.client.DemoCard(t)
 	ended := make(chan error, 1)
