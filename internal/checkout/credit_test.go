@@ -4,14 +4,18 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/account"
 	"panshi/internal/catalog"
+	"panshi/internal/check"
 	"panshi/internal/checkout"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
+	"panshi/internal/ledger"
 	"panshi/internal/order"
 	"panshi/internal/payment"
 )
@@ -241,4 +245,37 @@ func TestGrantsOfSinglePersonsAddUp(t *testing.T) {
 	_, err := s.svc.GrantCredit(t.Context(), s.merchant.ID, "chen", checkout.Grant{CreditID: c.ID, Minor: 1, Reason: "x"})
 	require.Equal(t, "idempotency_conflict", errs.CodeOf(err))
 	s.sound()
+}
+
+// TestCreditOutlivesItsPostings archives the books of old payments: what an
+// account has is still proved.
+func TestCreditOutlivesItsPostings(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	channel, sku := s.creditChannel(), s.product("work", catalog.Manual, 30)
+	c, proof := s.granted("chen", 100)
+	_, err := s.payCredit(s.mustPlace("1", sku, 1), channel, "pay", proof)
+	require.NoError(t, err)
+	require.NoError(t, s.db.Update(t.Context(), func(tx *db.Tx) error {
+		last, err := ledger.ArchiveTx(tx, id.ID{}, time.Now().Add(time.Hour))
+		require.False(t, last.IsZero())
+		return err
+	}))
+	require.Zero(t, s.number(`SELECT COUNT(*) FROM ledger_postings`))
+	s.sound()
+	require.EqualValues(t, 70, s.creditLeft(c))
+	s.exec(`UPDATE credit_accounts SET balance = balance + 1`)
+	require.Subset(t, s.violated(), []string{"account.balance_is_movements", "account.balance_is_booked"}, "check can fail")
+}
+
+// violated names the invariants that do not hold.
+func (s *shop) violated() (names []string) {
+	report, err := check.Run(s.t.Context(), s.db, invariants(), func(string, int, int) {})
+	require.NoError(s.t, err)
+	for _, r := range report.Results {
+		if len(r.Violations) > 0 {
+			names = append(names, r.Name)
+		}
+	}
+	return names
 }
