@@ -103,6 +103,7 @@ func takes(k Kind) [3]State {
 		return [3]State{Open, Open, Open}
 	case Granted:
 		return [3]State{Open, Frozen, Frozen}
+	case TakenBack, Returned:
 	}
 	return [3]State{Open, Frozen, Closed}
 }

@@ -121,6 +121,7 @@ func (k Kind) booking() string {
 		return "payment"
 	case Returned:
 		return "refund_paid"
+	case Granted, TakenBack:
 	}
 	return "credit_" + string(k)
 }

@@ -88,7 +88,7 @@ func (s *Service) requestRefund(ctx context.Context, merchantID id.ID, orderNo, 
 			return order.ErrMove
 		}
 		if !to.CreditID.IsZero() {
-			if _, err := takesTx(tx, merchantID, to.CreditID, o.Total.Currency); err != nil {
+			if err := takesTx(tx, merchantID, to.CreditID, o.Total.Currency); err != nil {
 				return err
 			}
 		}

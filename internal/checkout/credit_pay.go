@@ -85,8 +85,7 @@ func (t toCredit) forOrderTx(tx *db.Tx, s *Service, o order.Order, by origin) (i
 		return id.ID{}, nil
 	}
 	if !t.CreditID.IsZero() {
-		_, err := takesTx(tx, o.MerchantID, t.CreditID, o.Total.Currency)
-		return t.CreditID, err
+		return t.CreditID, takesTx(tx, o.MerchantID, t.CreditID, o.Total.Currency)
 	}
 	value, err := s.vault.Unseal(vault.PII, order.ContactCell(o.ID), o.ContactSealed)
 	if err != nil {
@@ -96,18 +95,18 @@ func (t toCredit) forOrderTx(tx *db.Tx, s *Service, o order.Order, by origin) (i
 	return c.ID, err
 }
 
-// takesTx reads an account that money of a currency is to go to.
-func takesTx(tx *db.Tx, merchantID, creditID id.ID, currency money.Currency) (account.Credit, error) {
+// takesTx tells whether money of a currency can go to an account.
+func takesTx(tx *db.Tx, merchantID, creditID id.ID, currency money.Currency) error {
 	c, err := account.ByIDTx(tx, merchantID, creditID)
 	switch {
 	case err != nil:
-		return c, err
+		return err
 	case c.State == account.Closed:
-		return c, account.ErrState
+		return account.ErrState
 	case c.Balance.Currency != currency:
-		return c, errCreditCurrency
+		return errCreditCurrency
 	}
-	return c, nil
+	return nil
 }
 
 // destinationTx is the account that money of a payment goes to; zero: back to

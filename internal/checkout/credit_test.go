@@ -118,28 +118,28 @@ func TestCreditIsRefused(t *testing.T) {
 	channel, sku := s.creditChannel(), s.product("work", catalog.Manual, 4900)
 	c, proof := s.granted("chen", 4899)
 	p := s.mustPlace("1", sku, 1)
-	refused := func(code string, channel payment.Account, proof checkout.CreditProof) error {
+	refused := func(code string, channel payment.Account, proof checkout.CreditProof) (told *errs.Error) {
 		t.Helper()
 		_, err := s.payCredit(p, channel, "pay", proof)
 		require.Equal(t, code, errs.CodeOf(err), "%v", err)
 		require.Equal(t, order.Pending, s.status(p))
 		require.EqualValues(t, 4899, s.creditLeft(c))
 		require.Zero(t, s.number(`SELECT COUNT(*) FROM payments`), "nothing is left of it")
-		return err
+		require.ErrorAs(t, err, &told)
+		return told
 	}
-	err := refused("credit_insufficient", channel, proof)
-	require.Contains(t, err.(*errs.Error).Params["missing"], "0.01") //nolint:errorlint,forcetypeassert // the code was just read from it
-	refused("credit_missing", channel, checkout.CreditProof{})
-	refused("credit_not_taken", s.account, proof)
+	require.Contains(t, refused("credit_insufficient", channel, proof).Params["missing"], "0.01")
+	_ = refused("credit_missing", channel, checkout.CreditProof{})
+	_ = refused("credit_not_taken", s.account, proof)
 	wrong := refused("credit_unknown", channel, checkout.CreditProof{Number: proof.Number, Code: proof.Code[1:] + "A"})
 	require.Equal(t, wrong, refused("credit_unknown", channel, checkout.CreditProof{Number: "C0000000000", Code: proof.Code}), "one answer")
 
 	newer := s.code(c)
-	refused("credit_unknown", channel, proof) // a newer code took its place
-	refused("credit_insufficient", channel, newer)
-	_, err = s.svc.SetCreditState(t.Context(), s.merchant.ID, c.ID, account.Frozen, "odd")
+	_ = refused("credit_unknown", channel, proof) // a newer code took its place
+	_ = refused("credit_insufficient", channel, newer)
+	_, err := s.svc.SetCreditState(t.Context(), s.merchant.ID, c.ID, account.Frozen, "odd")
 	require.NoError(t, err)
-	refused("credit_state", channel, newer)
+	_ = refused("credit_state", channel, newer)
 	_, err = s.svc.SetCreditState(t.Context(), s.merchant.ID, c.ID, account.Closed, "odd")
 	require.Equal(t, "credit_state", errs.CodeOf(err), "there is money in it")
 	s.expire()

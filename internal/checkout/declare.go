@@ -19,6 +19,13 @@ func Invariants() []invariant.Invariant {
 func orderInvariants() []invariant.Invariant {
 	return []invariant.Invariant{
 		{
+			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
+			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+		},
+		{
 			Name: "checkout.paid_is_served", About: "money in full for an order means goods, a refund, or a hold with a reason",
 			Query: `SELECT o.order_no, o.status || ' although paid by ' || p.payment_no FROM payments p
 				JOIN all_orders o ON o.id = p.order_id WHERE p.status = 'paid' AND o.status IN ('pending', 'closed')`,
@@ -155,13 +162,6 @@ func moneyInvariants() []invariant.Invariant {
 				WHERE (p.settled_by = 'approval' OR (p.provider = 'offline' AND p.received > 0))
 				AND (p.provider <> 'offline' OR NOT EXISTS (SELECT 1 FROM approvals a
 				WHERE a.subject_id = p.id AND a.kind = 'offline_payment' AND a.status = 'approved'))`,
-		},
-		{
-			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
-			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
 		},
 	}
 }

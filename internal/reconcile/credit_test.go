@@ -1,0 +1,24 @@
+package reconcile
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/id"
+)
+
+// What became store credit is in no platform's bill: the day closes all the same.
+func TestRefundAsCreditIsInNoBill(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	o, _ := s.buy()
+	s.buy()
+	_, err := s.checkout.RefundToCredit(t.Context(), s.merchant.ID, o.No, id.ID{}, "rather so")
+	require.NoError(t, err)
+	s.pushed()
+	d := s.reconcile(s.tomorrow())
+	require.Empty(t, d.Cases)
+	require.Equal(t, []any{Closed, int64(2), int64(0), int64(2000)}, []any{d.State, d.BillCount, d.BillRefunded, d.LedgerNet})
+	require.Empty(t, s.broken())
+}
