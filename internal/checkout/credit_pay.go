@@ -2,7 +2,6 @@ package checkout
 
 import (
 	"context"
-	"slices"
 
 	"panshi/internal/account"
 	"panshi/internal/db"
@@ -61,7 +60,10 @@ func (s *Service) payByCreditTx(tx *db.Tx, r PayRequest, candidates []payment.Ac
 	if c.Balance.Currency != o.Total.Currency {
 		return p, errCreditCurrency
 	}
-	at := candidates[slices.IndexFunc(candidates, func(a payment.Account) bool { return a.ID == p.AccountID })]
+	at, err := payment.AccountTx(tx, p.MerchantID, p.AccountID)
+	if err != nil {
+		return p, err
+	}
 	res := s.settleOneTx(tx, settling{account: at, by: byCredit, origin: by, credit: c, report: payment.Report{
 		State: payment.StatePaid, PaymentNo: p.No, TransactionID: p.No, Amount: p.Amount,
 		MerchantRef: at.ExternalRef, AppID: at.AppRef, PaidAt: tx.Now(),

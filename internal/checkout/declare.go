@@ -172,7 +172,7 @@ func creditInvariants() []invariant.Invariant {
 			Name: "checkout.credit_spent_once", About: "what store credit paid is one movement of the payment's amount, and nothing else is",
 			Query: `SELECT p.payment_no, p.provider || ' received ' || p.received || ', spent ' || COALESCE(-m.amount, 0) FROM payments p
 				LEFT JOIN credit_movements m ON m.kind = 'spent' AND m.subject_id = p.id AND m.merchant_id = p.merchant_id
-				WHERE (p.provider = 'balance' OR m.id IS NOT NULL)
+				WHERE (p.provider = 'balance' OR p.settled_by = 'credit' OR m.id IS NOT NULL)
 				AND (p.provider <> 'balance' OR p.settled_by <> 'credit' OR p.received <> COALESCE(-m.amount, 0))
 				UNION ALL SELECT c.number, 'spent for no payment' FROM credit_movements m JOIN credit_accounts c ON c.id = m.credit_id
 				LEFT JOIN payments p ON p.id = m.subject_id WHERE m.kind = 'spent' AND p.id IS NULL`,
