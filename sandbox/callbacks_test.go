@@ -168,7 +168,7 @@ func inTime(t *testing.T, receive transport, test func(box *Sandbox)) {
 	synctest.Test(t, func(t *testing.T) {
 		box, err := New(Config{StateFile: path, Client: &http.Client{Transport: receive, Timeout: callbackWait}})
 		require.NoError(t, err)
-		_, _, err = box.ensureMerchant("demo")
+		_, _, err = box.ensureMerchant("demo", "")
 		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
@@ -293,7 +293,7 @@ func TestReorder(t *testing.T) {
 	box, err := New(Config{StateFile: filepath.Join(t.TempDir(), "state"), Now: steady(time.Now().Truncate(time.Second))})
 	require.NoError(t, err)
 	defer box.Close()
-	_, _, err = box.ensureMerchant("demo")
+	_, _, err = box.ensureMerchant("demo", "")
 	require.NoError(t, err)
 	box.faults.put(faults{Callbacks: callbackFaults{Reorder: true}}, time.Now())
 	for i := range 5 {

@@ -76,7 +76,7 @@ func TestCloseAndReopen(t *testing.T) {
 	require.NoError(t, err)
 	_, err = New(Config{StateFile: path})
 	require.ErrorContains(t, err, "in use", "two processes on one file would lose payments")
-	m, _, err := box.ensureMerchant("demo")
+	m, _, err := box.ensureMerchant("demo", "")
 	require.NoError(t, err)
 	require.NoError(t, box.Close())
 	require.NoError(t, box.Close())
@@ -84,7 +84,7 @@ func TestCloseAndReopen(t *testing.T) {
 
 	box, err = New(Config{StateFile: path})
 	require.NoError(t, err)
-	again, _, err := box.ensureMerchant("demo")
+	again, _, err := box.ensureMerchant("demo", "")
 	require.NoError(t, err)
 	require.Equal(t, m.MchID, again.MchID)
 	require.NoError(t, box.Close())
@@ -224,7 +224,7 @@ func BenchmarkPay(b *testing.B) {
 	box, err := New(Config{StateFile: filepath.Join(b.TempDir(), "state")})
 	require.NoError(b, err)
 	defer box.Close()
-	_, _, err = box.ensureMerchant("demo")
+	_, _, err = box.ensureMerchant("demo", "")
 	require.NoError(b, err)
 	for i := range b.N {
 		plant(b, box, fmt.Sprintf("ORDER%08d", i), "http://127.0.0.1:1/")

@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -218,7 +219,7 @@ func scanned(values url.Values) (token, returnURL string) {
 	if codeURL := values.Get("code_url"); codeURL != "" {
 		token = tokenOf(codeURL)
 	}
-	back := values.Get("return_url")
+	back := cmp.Or(values.Get("return_url"), values.Get("redirect_url")) // WeChat Pay's name for it on H5
 	u, err := url.Parse(back)
 	if err != nil || len(back) > 2048 || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
 		return token, "" // a link that could run a script or lead nowhere is worse than none

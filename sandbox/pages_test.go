@@ -57,6 +57,29 @@ func TestScanAndPay(t *testing.T) {
 	require.Equal(t, "SUCCESS", s.state("ORDER0001"))
 }
 
+// TestH5LeadsBack: a shop says in the page's address, in WeChat Pay's way, where
+// its buyer goes afterwards.
+func TestH5LeadsBack(t *testing.T) {
+	r := newRig(t, nil)
+	s := r.shop("demo")
+	got := s.call("POST", "/v3/pay/transactions/h5", s.nativeBody("ORDER0001", map[string]any{
+		"scene_info": map[string]any{"payer_client_ip": "127.0.0.1", "h5_info": map[string]any{"type": "Wap"}},
+	}))
+	require.Equal(t, 200, got.status, "%s", got.raw)
+	to, back := strings.TrimPrefix(got.body["h5_url"].(string), r.url), "http://127.0.0.1:8080/orders/1"
+	page := r.browse("GET", to+"&redirect_url="+url.QueryEscape(back), "en", nil)
+	require.Equal(t, 200, page.status)
+	form := url.Values{}
+	for _, field := range regexp.MustCompile(`name="([a-z_]+)" value="([^"]+)"`).FindAllStringSubmatch(string(page.raw), -1) {
+		form.Set(field[1], field[2])
+	}
+	require.Equal(t, back, form.Get("return_url"))
+	receipt := r.browse("GET", r.browse("POST", "/scan", "en", form).header.Get("Location"), "en", nil)
+	require.Contains(t, string(receipt.raw), `href="`+back+`"`)
+	evil := r.browse("GET", to+"&redirect_url="+url.QueryEscape("javascript:alert(1)"), "en", nil)
+	require.NotContains(t, string(evil.raw), "javascript:")
+}
+
 func TestScanProblems(t *testing.T) {
 	r := newRig(t, nil)
 	s := r.shop("demo")

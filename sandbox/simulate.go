@@ -61,7 +61,8 @@ type merchantView struct {
 
 func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any, error) {
 	var q struct {
-		Name string `json:"name"`
+		Name  string `json:"name"`
+		AppOf string `json:"app_of"`
 	}
 	if err := readStrict(w, r, &q); err != nil {
 		return 0, nil, err
@@ -69,7 +70,7 @@ func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any,
 	if err := checkText("name", q.Name, 1, 64); err != nil {
 		return 0, nil, err
 	}
-	m, p, err := s.ensureMerchant(q.Name)
+	m, p, err := s.ensureMerchant(q.Name, q.AppOf)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -83,8 +84,9 @@ func (s *Sandbox) simMerchant(w http.ResponseWriter, r *http.Request) (int, any,
 	}, nil
 }
 
-// ensureMerchant returns the merchant called name, made now if there is none.
-func (s *Sandbox) ensureMerchant(name string) (m *merchant, p *platform, err error) {
+// ensureMerchant returns the merchant called name, made now if there is none: with the application of another one if
+// appOf names that.
+func (s *Sandbox) ensureMerchant(name, appOf string) (m *merchant, p *platform, err error) {
 	s.view(func(st *state) { m, p = st.byName[name], st.platform })
 	if m != nil {
 		return m, p, nil
@@ -98,6 +100,13 @@ func (s *Sandbox) ensureMerchant(name string) (m *merchant, p *platform, err err
 			return nil
 		}
 		m = newMerchant(st, name, key, s.now())
+		if appOf != "" {
+			sharing := st.byName[appOf]
+			if sharing == nil {
+				return errParam("app_of", "is not the name of a merchant")
+			}
+			m.AppID = sharing.AppID
+		}
 		return s.store.commit(record{Merchant: m})
 	})
 	return m, p, err

@@ -20,6 +20,18 @@ func TestMerchantsAreIdempotentByName(t *testing.T) {
 	require.Equal(t, r.url, a.id.BaseURL)
 }
 
+func TestMerchantsMayShareAnApplication(t *testing.T) {
+	r := newRig(t, nil)
+	a := r.shop("a")
+	b := r.dev("POST", "/simulate/merchants", `{"name":"b","app_of":"a"}`)
+	require.Equal(t, 200, b.status)
+	require.Equal(t, a.id.AppID, b.body["app_id"])
+	require.NotEqual(t, a.id.MchID, b.body["mchid"])
+	stranger := r.dev("POST", "/simulate/merchants", `{"name":"c","app_of":"nobody"}`)
+	require.Equal(t, 400, stranger.status)
+	require.Equal(t, "PARAM_ERROR", stranger.body["code"])
+}
+
 func TestDeveloperBadInput(t *testing.T) {
 	r := newRig(t, nil)
 	r.shop("demo")

@@ -111,6 +111,7 @@ func TestQuery(t *testing.T) {
 		got, err := p.account(config()).Query(t.Context(), payNo)
 		require.NoError(t, err)
 		require.Equal(t, c.state, got.State, c.status)
+		require.Equal(t, c.fen == 10050, got.GivenBack, c.status)
 		require.Equal(t, yuan(c.fen), got.Amount)
 		require.Equal(t, []string{payNo, tradeNo, sellerID, appID}, []string{got.PaymentNo, got.TransactionID, got.MerchantRef, got.AppID})
 		if c.paidAt != "" {

@@ -91,7 +91,7 @@ func (t trade) report(sellerID, appID string) (payment.Report, error) {
 	}
 	return payment.Report{
 		State: state, PaymentNo: t.no, TransactionID: t.tradeNo, Amount: money.Of(fen, money.CNY),
-		MerchantRef: sellerID, AppID: appID, PaidAt: at,
+		MerchantRef: sellerID, AppID: appID, PaidAt: at, GivenBack: state == payment.StatePaid && t.status == "TRADE_CLOSED",
 	}, nil
 }
 

@@ -47,7 +47,11 @@ func (a *Account) ParseNotification(_ http.Header, body []byte) (payment.Notific
 		return payment.Notification{}, malformed(err)
 	}
 	n.Payment = &report
-	if p["refund_fee"] != "" && wantNumber("out_biz_no", p["out_biz_no"]) == nil {
+	if p["refund_fee"] == "" {
+		return n, nil
+	}
+	report.GivenBack = report.State == payment.StatePaid
+	if wantNumber("out_biz_no", p["out_biz_no"]) == nil {
 		n.RefundNo = p["out_biz_no"]
 	}
 	return n, nil

@@ -128,7 +128,12 @@ func TestARefundTellsThatItsTradeWasPaid(t *testing.T) {
 	n, err := account(t, config(), client()).ParseNotification(nil, send(form, "sign_type"))
 	require.NoError(t, err)
 	require.Equal(t, payment.StatePaid, n.Payment.State)
+	require.True(t, n.Payment.GivenBack)
 	require.Equal(t, refundNo, n.RefundNo)
+	form.Set("trade_status", "TRADE_SUCCESS") // a part of it
+	n, err = account(t, config(), client()).ParseNotification(nil, send(form, "sign_type"))
+	require.NoError(t, err)
+	require.True(t, n.Payment.GivenBack)
 }
 
 func TestNotificationUnderAnotherCertificate(t *testing.T) {

@@ -120,6 +120,7 @@ func (s *Shop) putAccountTx(ctx context.Context, tx *db.Tx, acc payment.Account,
 		return payment.Account{}, err
 	}
 	name, nameEN := way.name, way.nameEN
+	acc.Position = payment.LastPosition(known)
 	for _, old := range known {
 		if old.Provider != acc.Provider || old.Method != acc.Method || old.ExternalRef != acc.ExternalRef {
 			continue

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"panshi/internal/alipay"
+	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/merchant"
@@ -158,7 +159,7 @@ func SandboxState(data string) string {
 // ServeSandbox runs a payment simulator on ln with its state in a file until
 // stop is called.
 func ServeSandbox(ctx context.Context, ln net.Listener, stateFile, url string, log *slog.Logger) (stop func() error, err error) {
-	sb, err := sandbox.New(sandbox.Config{StateFile: stateFile, BaseURL: url, Logger: log})
+	sb, err := sandbox.New(sandbox.Config{StateFile: stateFile, BaseURL: url, Logger: log, Now: clock.System{}.Now})
 	if err != nil {
 		return nil, err
 	}

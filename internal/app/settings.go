@@ -16,9 +16,7 @@ func consoleSettings(provider, method string, raw []byte) (payment.Account, []by
 		return payment.Account{}, nil, err
 	}
 	way, err := wayOf(provider, method)
-	return payment.Account{
-		Provider: way.provider, Method: way.method, ExternalRef: read.externalRef, AppRef: read.appRef, Name: way.name, NameEN: way.nameEN,
-	}, read.config, err
+	return payment.Account{Provider: way.provider, Method: way.method, ExternalRef: read.externalRef, AppRef: read.appRef}, read.config, err
 }
 
 // wayOf is channelOf for somebody who must read what can be chosen.

@@ -144,6 +144,33 @@ func TestSecondTransactionIsGivenBackAlone(t *testing.T) {
 	}
 }
 
+// TestMoneyGivenBackElsewhereBuysNothing: the shop was away, the buyer was paid
+// back in the platform's own console, and only then the shop hears of both. Who
+// has the money does not get the goods too; what was served before stays so.
+func TestMoneyGivenBackElsewhereBuysNothing(t *testing.T) {
+	s, sku := oneCard(t)
+	s.cards(sku, 1)
+	p, pay := s.bought("served", sku, 1)
+	report := s.platform.trades[pay.No]
+	report.GivenBack = true
+	outcome, err := s.svc.Settle(t.Context(), s.account, report, "callback")
+	require.NoError(t, err)
+	require.Equal(t, checkout.Repeated, outcome)
+	require.Equal(t, order.Delivered, s.status(p))
+
+	p = s.mustPlace("unheard", sku, 1)
+	report = s.platform.pay(s.startPayment(p).No)
+	report.GivenBack = true
+	for _, want := range []checkout.Outcome{checkout.HeldMoney, checkout.Repeated} {
+		outcome, err := s.svc.Settle(t.Context(), s.account, report, "query")
+		require.NoError(t, err)
+		require.Equal(t, want, outcome)
+	}
+	require.Equal(t, order.Held, s.status(p))
+	require.Equal(t, "given_back", s.hold().Reason)
+	s.sound()
+}
+
 func TestStaffRefundLeavesOpenCasesToTheDesk(t *testing.T) {
 	s, sku := oneCard(t)
 	p, pay := s.bought("a", sku, 1)

@@ -173,6 +173,8 @@ func mismatch(in settling, p payment.Payment) string {
 		return "amount_mismatch"
 	case p.Status == payment.Paid || p.Status == payment.Held:
 		return "second_transaction"
+	case r.GivenBack: // not by us: we give back only what we know of
+		return "given_back"
 	}
 	return ""
 }

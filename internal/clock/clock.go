@@ -13,9 +13,6 @@ type Clock interface {
 // System is the machine's clock (and synctest's fake one inside its bubble).
 type System struct{}
 
-// Now gives the machine's time.
-func (System) Now() time.Time { return time.Now() }
-
 // Manual is a clock that a test moves by hand.
 type Manual struct {
 	mu  sync.Mutex

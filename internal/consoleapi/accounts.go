@@ -1,7 +1,6 @@
 package consoleapi
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"math"
@@ -72,7 +71,7 @@ type putAccountIn struct {
 		Provider string         `json:"provider" minLength:"1" maxLength:"40" doc:"The platform, or offline."`
 		Method   string         `json:"method,omitempty" maxLength:"40" doc:"How buyers pay there; nothing: the platform's first way."`
 		Settings map[string]any `json:"settings" doc:"As the file of panshi account put; offline: instructions, hours, ref. Sealed at once, never shown."`
-		Name     string         `json:"name,omitempty" maxLength:"120" doc:"As the buyer reads it; nothing: the platform's name, or as it was."`
+		Name     string         `json:"name" minLength:"1" maxLength:"120" doc:"As the buyer reads it."`
 		NameEN   string         `json:"name_en,omitempty" maxLength:"120" doc:"In English."`
 		On       bool           `json:"on" doc:"Takes new payments."`
 		Reason   string         `json:"reason" minLength:"1" maxLength:"500" doc:"For who approves."`
@@ -136,8 +135,7 @@ func (a *api) putAccount(ctx context.Context, p access.Principal, in *putAccount
 	if err != nil {
 		return nil, err
 	}
-	acc.MerchantID, acc.On = p.MerchantID, in.Body.On
-	acc.Name, acc.NameEN = cmp.Or(in.Body.Name, acc.Name), cmp.Or(in.Body.NameEN, acc.NameEN)
+	acc.MerchantID, acc.On, acc.Name, acc.NameEN = p.MerchantID, in.Body.On, in.Body.Name, in.Body.NameEN
 	return showApproval(a.deps.Changes.RequestPut(ctx, acc, config, in.Body.Reason))
 }
 

@@ -51,6 +51,7 @@ func (a *Accounts) RequestPut(ctx context.Context, acc Account, config []byte, r
 			return err
 		}
 		subject, change := acc.MerchantID, "new" // one new account at a time
+		acc.Position = LastPosition(known)
 		for _, old := range known {
 			if old.Provider != acc.Provider || old.Method != acc.Method || old.ExternalRef != acc.ExternalRef {
 				continue
@@ -58,7 +59,7 @@ func (a *Accounts) RequestPut(ctx context.Context, acc Account, config []byte, r
 			if old.Sandbox {
 				return errSandbox
 			}
-			subject, change = old.ID, "replace"
+			subject, change, acc.Position = old.ID, "replace", old.Position
 		}
 		out, err = a.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: acc.MerchantID, Kind: ApprovePut, SubjectKind: "payment_account", SubjectID: subject, Reason: reason,

@@ -16,7 +16,7 @@ type Hold struct {
 	OrderID    id.ID // zero if the money fits no order
 	PaymentID  id.ID
 	RefundID   id.ID  // the refund that failed or does not fit; zero for money that came
-	Reason     string // "amount_mismatch", "currency_mismatch", "merchant_mismatch", "second_transaction", "refund_failed"
+	Reason     string // "amount_mismatch", "currency_mismatch", "merchant_mismatch", "second_transaction", "given_back", "refund_failed"
 	Amount     money.Amount
 	Detail     string // for staff; nothing secret
 	CreatedAt  time.Time

@@ -82,6 +82,7 @@ type Report struct {
 	MerchantRef   string       // mchid (WeChat Pay), seller_id (Alipay)
 	AppID         string
 	PaidAt        time.Time
+	GivenBack     bool // paid, and some or all of it went back since, whoever did that
 }
 
 // RefundRequest asks to give back part or all of a payment.

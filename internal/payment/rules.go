@@ -17,6 +17,15 @@ type Rules struct {
 	Limits   Limits
 }
 
+// LastPosition is that of a new account beside known ones: buyers see it last.
+func LastPosition(known []Account) int {
+	last := 0
+	for _, acc := range known {
+		last = max(last, acc.Position+1)
+	}
+	return last
+}
+
 // SetRulesTx stores the rules that change makes of an account's own, and
 // returns the account as it is then.
 func SetRulesTx(tx *db.Tx, merchantID, accountID id.ID, change func(*Rules)) (Account, error) {

@@ -135,7 +135,10 @@ func (n *notify) find(ctx context.Context, provider, account string) (payment.Ac
 func (n *notify) settle(ctx context.Context, account payment.Account, told payment.Notification) error {
 	switch {
 	case told.Payment != nil:
-		_, err := n.settler.Settle(ctx, account, *told.Payment, "callback")
+		outcome, err := n.settler.Settle(ctx, account, *told.Payment, "callback")
+		if err == nil && outcome == checkout.Ignored {
+			n.ignored(ctx, account, "payment_not_paid")
+		}
 		if err == nil && told.RefundNo != "" {
 			err = n.settler.AskRefund(ctx, account, told.RefundNo)
 		}
@@ -143,6 +146,11 @@ func (n *notify) settle(ctx context.Context, account payment.Account, told payme
 	case told.Refund != nil:
 		return trouble(n.settler.SettleRefund(ctx, account, *told.Refund))
 	}
-	n.logger.InfoContext(ctx, "callback ignored", "code", "event_ignored", "account", account.ID.String(), "request_id", web.RequestID(ctx))
+	n.ignored(ctx, account, "event_ignored")
 	return nil
+}
+
+// ignored writes the line about a callback that changes nothing.
+func (n *notify) ignored(ctx context.Context, account payment.Account, code string) {
+	n.logger.InfoContext(ctx, "callback ignored", "code", code, "account", account.ID.String(), "request_id", web.RequestID(ctx))
 }

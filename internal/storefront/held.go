@@ -17,6 +17,16 @@ type held struct {
 
 func (h held) path() string { return "/orders/" + h.no }
 
+// arrival is where a buyer goes who need not pay any more. Who comes back from a
+// platform's page is there for the goods: the page shows them at once, as it
+// does to those who paid by a code.
+func (h held) arrival(back bool) string {
+	if back {
+		return h.path() + "#goods"
+	}
+	return h.path()
+}
+
 // errNoToken stands for an order page whose cookie is missing or wrong.
 var errNoToken = errs.New(errs.NotFound, "order_not_found", "there is no such order")
 

@@ -103,6 +103,10 @@ func TestPayLeavesForThePlatform(t *testing.T) {
 	require.Contains(t, back.Body.String(), "正在向付款平台查询")
 	require.Equal(t, order.Pending, w.view.Order.Status)
 	require.Equal(t, 2, w.nudges)
+
+	w.deliver()
+	require.Equal(t, here, w.get(here+"/pay").Header().Get("Location"))
+	require.Equal(t, here+"#goods", w.get(here+"/pay?back=1").Header().Get("Location"), "who comes back wants the goods")
 }
 
 // TestChannelsSuitTheDevice: the best way to pay comes first, and none that a
@@ -125,6 +129,7 @@ func TestChannelsSuitTheDevice(t *testing.T) {
 		page := w.ask(visitor{"en", true}, r).Body.String()
 		require.Regexp(t, `(?s)^.*?checked> <span class="option-title">by `+first+`<`, page, userAgent)
 		require.NotContains(t, page, "by jsapi")
+		require.Equal(t, userAgent == windows, strings.Contains(page, "by page"), userAgent)
 		require.Equal(t, strings.Contains(userAgent, "MicroMessenger"), strings.Contains(page, "Open in browser"))
 	}
 }
@@ -138,6 +143,7 @@ func TestPayByTransfer(t *testing.T) {
 	page := w.get(here + "/pay").Body.String()
 	require.Contains(t, page, "Bank 6222")
 	require.NotContains(t, page, "<svg viewBox")
+	require.NotContains(t, page, `value="check"`, "there is nobody to ask")
 }
 
 func TestPayBusy(t *testing.T) {

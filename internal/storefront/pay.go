@@ -66,12 +66,13 @@ type busyData struct {
 // if there are several. Whoever has paid is led to the order.
 func (s *Shop) pay(v *visit) error {
 	return s.withOrder(v, func(h held) error {
-		if h.Order.Status != order.Pending {
-			return v.see(h.path())
-		}
 		q, err := v.query()
 		if err != nil {
 			return err
+		}
+		back := q.Get("back") != ""
+		if h.Order.Status != order.Pending {
+			return v.see(h.arrival(back))
 		}
 		channels, err := s.Channels.Channels(v.r.Context(), v.shop.ID)
 		if err != nil {
@@ -91,7 +92,7 @@ func (s *Shop) pay(v *visit) error {
 			})
 		}
 		return s.payThrough(v, h, chosen, channels, payData{
-			Several: len(channels) > 1, Checked: q.Get("checked") != "", Returned: q.Get("back") != "",
+			Several: len(channels) > 1, Checked: q.Get("checked") != "", Returned: back,
 		})
 	})
 }
@@ -135,7 +136,7 @@ func (s *Shop) payThrough(v *visit, h held, channel payment.Account, channels []
 		return err
 	}
 	if p.Status == payment.Paid || p.Status == payment.Held {
-		return v.see(h.path())
+		return v.see(h.arrival(d.Returned))
 	}
 	if err := s.instruct(v, h, p, &d); err != nil {
 		return s.payBusy(v, h, err, others(v, channels, channel))

@@ -117,6 +117,7 @@ func TestQueryStates(t *testing.T) {
 		require.Equal(t, want, got.State, state)
 		require.Equal(t, money.Of(1999, money.CNY), got.Amount)
 		require.Equal(t, mchID, got.MerchantRef)
+		require.Equal(t, state == "REFUND", got.GivenBack, state)
 	}
 	p := newPlatform(t, always(200, `{"out_trade_no":"`+payNo+`","trade_state":"NOTPAY","amount":{"total":1999,"payer_currency":"CNY"}}`))
 	got, err := p.account().Query(t.Context(), payNo)

@@ -95,7 +95,7 @@ func (t transaction) report() (payment.Report, error) {
 	return payment.Report{
 		State: state, PaymentNo: t.OutTradeNo, TransactionID: t.TransactionID,
 		Amount:      money.Of(t.Amount.Total, money.Currency(currency(t.Amount.Currency))),
-		MerchantRef: t.MchID, AppID: t.AppID, PaidAt: at,
+		MerchantRef: t.MchID, AppID: t.AppID, PaidAt: at, GivenBack: t.TradeState == "REFUND",
 	}, nil
 }
 

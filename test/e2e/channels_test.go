@@ -11,17 +11,6 @@ import (
 	"panshi/test/kit"
 )
 
-// channels are the ways to pay that a shop with the simulator offers, and what
-// a buyer gets of each.
-func channels() map[string]string {
-	return map[string]string{
-		"wechatpay_native": "qr", "wechatpay_h5": "redirect", "wechatpay_jsapi": "jsapi",
-		"alipay_precreate": "qr", "alipay_wap": "redirect", "alipay_page": "redirect",
-	}
-}
-
-const openID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
-
 // start places an order and starts to pay it by a channel, as its buyer would
 // up to the platform's page.
 func start(t *testing.T, c *kit.Client, kind string, line kit.Line) (kit.Placed, kit.Payment) {
@@ -33,18 +22,14 @@ func start(t *testing.T, c *kit.Client, kind string, line kit.Line) (kit.Placed,
 
 func startBy(t *testing.T, c *kit.Client, o kit.Placed, kind string) kit.Payment {
 	t.Helper()
-	payer := ""
-	if kind == "wechatpay_jsapi" {
-		payer = openID
-	}
 	key := kit.NewKey()
-	p, err := c.PayBy(t.Context(), key, o, kind, payer)
+	p, err := c.PayBy(t.Context(), key, o, kind, kit.Payer(kind))
 	require.NoError(t, err, kind)
-	again, err := c.PayBy(t.Context(), key, o, kind, payer)
+	again, err := c.PayBy(t.Context(), key, o, kind, kit.Payer(kind))
 	require.NoError(t, err, kind)
 	require.Equal(t, p, again, "%s: a repeat gets the same", kind)
 	i := p.Instruction
-	require.Equal(t, channels()[kind], i.Kind)
+	require.Contains(t, kit.Channels(), kit.Channel{Kind: kind, Gives: i.Kind})
 	require.Equal(t, []bool{i.Kind == "qr", i.Kind == "redirect", i.Kind == "jsapi"},
 		[]bool{i.CodeURL != "", i.URL != "", i.Params["paySign"] != ""}, kind)
 	if i.URL != "" {
@@ -70,7 +55,8 @@ func TestEveryChannelSells(t *testing.T) {
 	shop := kit.NewShop(t, platform, "worker=off")
 	client := shop.Client()
 	sku := client.DemoCard(t)
-	for kind := range channels() {
+	for _, ch := range kit.Channels() {
+		kind := ch.Kind
 		o, p := start(t, client, kind, one(sku))
 		require.NoError(t, platform.Pay(t.Context(), p.No), kind)
 		awaitStatus(t, client, o, "delivered")
@@ -98,7 +84,8 @@ func TestEveryChannelWithoutCallbacks(t *testing.T) {
 	client := shop.Client()
 	sku := client.DemoCard(t)
 	paidTwice := map[string]kit.Placed{}
-	for kind := range channels() {
+	for _, ch := range kit.Channels() {
+		kind := ch.Kind
 		o, first := start(t, client, kind, one(sku))
 		second := startBy(t, client, o, kind)
 		require.NoError(t, platform.Pay(t.Context(), first.No), kind)

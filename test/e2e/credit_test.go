@@ -28,14 +28,14 @@ func newCreditShop(t *testing.T, platform *kit.Platform) *creditShop {
 	t.Helper()
 	s := &creditShop{Shop: kit.NewShop(t, platform), t: t}
 	s.CreditOn()
-	s.chen = s.Owner("chen")
-	wu := s.Owner("wu-two")
+	s.chen = s.OwnerAs("chen")
+	wu := s.OwnerAs("wu-two")
 	grant := map[string]any{"email": "li@shop.example", "amount": granted, "reason": "alone"}
-	require.Equal(t, "approval_required", kit.CodeOf(s.chen.Try(t.Context(), "POST", "credits/grants", grant, nil)))
+	require.Equal(t, "approval_required", kit.CodeOf(s.chen.Do(t.Context(), "POST", "credits/grants", grant, nil)))
 	var asked kit.Approval
-	s.chen.Do("POST", "credits/grants/request", grant, &asked)
+	require.NoError(t, s.chen.Do(t.Context(), "POST", "credits/grants/request", grant, &asked))
 	require.Equal(t, "approval_self", kit.CodeOf(s.chen.Approve(t.Context(), asked)))
-	s.credit = s.chen.GrantByTwo(wu, "zhang@shop.example", granted)
+	s.credit = s.chen.GrantByTwo(t, wu, "zhang@shop.example", granted)
 	return s
 }
 
@@ -80,7 +80,7 @@ func TestStoreCredit(t *testing.T) {
 	require.Equal(t, granted-api.Total-page.Total, s.balance())
 
 	for _, o := range []kit.Placed{api, page} {
-		s.chen.Do("POST", "orders/"+o.No+"/refund", map[string]any{"reason": "broken"}, nil)
+		s.chen.GiveBack(t, o)
 		seen, err := client.Order(t.Context(), o)
 		require.NoError(t, err)
 		require.Equal(t, "refunded", seen.Status, "at once")
@@ -90,7 +90,7 @@ func TestStoreCredit(t *testing.T) {
 	entry := paid(t, client, platform, &kit.Book{}, buyer(3), one(sku))
 	_, err = client.AwaitStatus(t.Context(), entry.Placed, "delivered")
 	require.NoError(t, err)
-	s.chen.Do("POST", "orders/"+entry.Placed.No+"/refund", map[string]any{"reason": "rather so", "to": "credit", "credit_id": s.credit.ID}, nil)
+	s.chen.BecomeCredit(t, entry.Placed, s.credit)
 	require.Equal(t, granted+entry.Placed.Total, s.balance())
 
 	s.RequireClean()

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,8 +23,8 @@ const (
 // Platform is the payment simulator as a process of its own.
 type Platform struct {
 	URL, State string
-	*Proc
-	api *Client
+	*Proc      // of the last start
+	api        *Client
 }
 
 // NewPlatform starts a payment platform on which the demo's merchants have
@@ -35,14 +36,22 @@ func NewPlatform(t testing.TB) *Platform {
 	require.NoError(t, err)
 	p := &Platform{State: filepath.Join(dir, stateFile)}
 	require.NoError(t, os.WriteFile(p.State, state, 0o600))
-	addr := freeAddr()
-	p.URL = "http://" + addr
+	p.URL = "http://" + freeAddr()
 	p.api = newClient(p.URL)
-	p.Proc, err = startProc(filepath.Join(dir, "sandbox.log"), nil, Binary(t), "sandbox", "--http", addr, "--state", p.State)
-	require.NoError(t, err)
-	t.Cleanup(p.Kill)
-	require.NoError(t, p.await(p.URL+"/healthz", time.Minute))
+	require.NoError(t, p.launch(t))
 	return p
+}
+
+// launch starts the platform and waits until it answers.
+func (p *Platform) launch(t testing.TB, env ...string) error {
+	log := filepath.Join(filepath.Dir(p.State), "sandbox.log")
+	proc, err := startProc(log, env, Binary(t), "sandbox", "--http", strings.TrimPrefix(p.URL, "http://"), "--state", p.State)
+	if err != nil {
+		return err
+	}
+	p.Proc = proc
+	t.Cleanup(proc.Kill)
+	return p.await(p.URL+"/healthz", time.Minute)
 }
 
 // Pay pays as a buyer would; nil means that the platform has the money. It is
@@ -77,18 +86,28 @@ func (p *Platform) Callback(t testing.TB, paymentNo, forge string) int {
 
 // TryCallback is Callback for a shop that may be down: status 0 is no answer.
 func (p *Platform) TryCallback(ctx context.Context, paymentNo, forge string) (int, error) {
-	var out struct {
-		Statuses []int `json:"statuses"`
-	}
-	err := p.api.do(ctx, http.MethodPost, "/simulate/callback", nil,
-		map[string]string{"out_trade_no": paymentNo, "forge": forge}, &out)
-	if err == nil && len(out.Statuses) != 1 {
-		err = errors.New("the platform tells no answer")
-	}
+	statuses, err := p.callback(ctx, 1, map[string]any{"out_trade_no": paymentNo, "forge": forge})
 	if err != nil {
 		return 0, err
 	}
-	return out.Statuses[0], nil
+	return statuses[0], nil
+}
+
+// Burst sends a callback so many times at the same moment and gives the shop's
+// answers, 0 where there was none.
+func (p *Platform) Burst(ctx context.Context, paymentNo string, times int) ([]int, error) {
+	return p.callback(ctx, times, map[string]any{"out_trade_no": paymentNo, "times": times, "parallel": true})
+}
+
+func (p *Platform) callback(ctx context.Context, times int, what map[string]any) ([]int, error) {
+	var out struct {
+		Statuses []int `json:"statuses"`
+	}
+	err := p.api.do(ctx, http.MethodPost, "/simulate/callback", nil, what, &out)
+	if err == nil && len(out.Statuses) != times {
+		err = errors.New("the platform tells no answer")
+	}
+	return out.Statuses, err
 }
 
 // Altered sends a callback with members changed before it was signed. It gives

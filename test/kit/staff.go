@@ -2,9 +2,8 @@ package kit
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,92 +12,93 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Staff is a member of a shop's staff, signed in to the console.
+// Staff is an owner of a shop who is signed in at its console.
 type Staff struct {
-	*Client
-	t        testing.TB
+	api      *Client
 	token    string
 	recovery []string // codes that stand in for those of the app, each once
 }
 
-// Owner enrols an owner, as a person would: by the link of `panshi setup-link`,
-// with a password and an app, and signs in.
-func (s *Shop) Owner(login string) *Staff {
+const password = "violet ladder 71 monsoon"
+
+// Owner makes an owner of the shop's first merchant and signs in.
+func (s *Shop) Owner() *Staff { return s.OwnerAs("owner") }
+
+// OwnerAs is Owner with a login: a shop may have several.
+func (s *Shop) OwnerAs(login string) *Staff {
 	s.t.Helper()
-	r := s.Run("setup-link")
+	r := s.Run("setup-link", "--json")
 	require.Zero(s.t, r.Code, "%s%s", r.Out, r.Err)
-	_, link, _ := strings.Cut(strings.TrimSpace(r.Out), "#")
-	link = link[strings.LastIndex(link, "=")+1:]
-	o := &Staff{Client: newClient("http://" + s.Console), t: s.t}
-	var begun struct{ Secret, Handle string }
-	o.Do("POST", "setup", map[string]any{"token": link}, &begun)
-	code, err := totp.GenerateCode(begun.Secret, time.Now())
-	require.NoError(s.t, err)
-	const password = "violet ladder 71 monsoon"
+	var link struct {
+		URL string `json:"url"`
+	}
+	require.NoError(s.t, json.Unmarshal([]byte(r.Out), &link))
+	_, secret, found := strings.Cut(link.URL, "#")
+	require.True(s.t, found, "the link holds its token behind #")
+	o := &Staff{api: newClient("http://" + s.Console)}
+	var begun struct {
+		Secret string `json:"secret"`
+		Handle string `json:"handle"`
+	}
+	o.must(s.t, http.MethodPost, "setup", map[string]string{"token": secret}, &begun)
+	code := func(ahead time.Duration) string { // each is good once
+		text, err := totp.GenerateCode(begun.Secret, time.Now().Add(ahead))
+		require.NoError(s.t, err)
+		return text
+	}
 	var done struct {
 		RecoveryCodes []string `json:"recovery_codes"`
 	}
-	o.Do("POST", "setup/complete", map[string]any{"token": link, "handle": begun.Handle, "login": login, "password": password, "code": code}, &done)
+	o.must(s.t, http.MethodPost, "setup/complete", map[string]string{
+		"token": secret, "handle": begun.Handle, "login": login, "password": password, "code": code(0),
+	}, &done)
 	o.recovery = done.RecoveryCodes
-	var in struct{ Token string }
-	o.Do("POST", "session", map[string]any{"login": login, "password": password, "code": o.code(), "mode": "bearer"}, &in)
+	var in struct {
+		Token string `json:"token"`
+	}
+	o.must(s.t, http.MethodPost, "session", map[string]string{
+		"login": login, "password": password, "code": code(30 * time.Second), "mode": "bearer",
+	}, &in)
 	o.token = in.Token
 	return o
 }
 
-// code is a second factor that was not used yet.
-func (o *Staff) code() (code string) {
-	code, o.recovery = o.recovery[0], o.recovery[1:]
-	return code
+// Do asks the console's API for a path below /console/api/v1/.
+func (o *Staff) Do(ctx context.Context, method, path string, body, out any) error {
+	header := bearer(o.token)
+	header["Idempotency-Key"] = NewKey()
+	return o.api.do(ctx, method, "/console/api/v1/"+path, header, body, out)
 }
 
-// Try asks an operation of the console API; path is what follows the version.
-func (o *Staff) Try(ctx context.Context, method, path string, body, out any) error {
-	header := map[string]string{"Idempotency-Key": NewKey()}
-	if o.token != "" {
-		header = bearer(o.token)
-		header["Idempotency-Key"] = NewKey()
+func (o *Staff) must(t testing.TB, method, path string, body, out any) {
+	t.Helper()
+	require.NoError(t, o.Do(t.Context(), method, path, body, out), "%s %s", method, path)
+}
+
+// GiveBack orders all of an order's money to be given back.
+func (o *Staff) GiveBack(t testing.TB, order Placed) {
+	t.Helper()
+	o.must(t, http.MethodPost, "orders/"+order.No+"/refund", map[string]string{"reason": "test"}, nil)
+}
+
+// Hold is a case on the hold desk.
+type Hold struct {
+	ID     string `json:"id"`
+	Reason string `json:"reason"`
+}
+
+// Holds are the open cases.
+func (o *Staff) Holds(t testing.TB) []Hold {
+	t.Helper()
+	var page struct {
+		Items []Hold `json:"items"`
 	}
-	return o.do(ctx, method, "/console/api/v1/"+path, header, body, out)
+	o.must(t, http.MethodGet, "holds?limit=100", nil, &page)
+	return page.Items
 }
 
-// Do is Try that must succeed.
-func (o *Staff) Do(method, path string, body, out any) {
-	o.t.Helper()
-	require.NoError(o.t, o.Try(o.t.Context(), method, path, body, out), "%s %s", method, path)
-}
-
-// Approval is a request that another person decides.
-type Approval struct{ ID, Digest, Status string }
-
-// Approve decides a request that somebody else made.
-func (o *Staff) Approve(ctx context.Context, a Approval) error {
-	return o.Try(ctx, http.MethodPost, "approvals/"+a.ID+"/approve", map[string]any{"code": o.code(), "digest": a.Digest}, nil)
-}
-
-// Credit is an account of store credit and what opens it.
-type Credit struct{ ID, Number, Code string }
-
-// CreditOn switches paying by store credit on.
-func (s *Shop) CreditOn() {
-	s.t.Helper()
-	settings := filepath.Join(s.t.TempDir(), "balance.json")
-	require.NoError(s.t, os.WriteFile(settings, []byte("{}"), 0o600))
-	r := s.Run("account", "put", "balance", settings)
-	require.Zero(s.t, r.Code, "%s%s", r.Out, r.Err)
-}
-
-// GrantByTwo grants credit to a new account, which o asks for and other allows,
-// and has its code issued.
-func (o *Staff) GrantByTwo(other *Staff, email string, amount int64) Credit {
-	o.t.Helper()
-	var asked Approval
-	o.Do("POST", "credits/grants/request", map[string]any{"email": email, "amount": amount, "reason": "the first card was broken"}, &asked)
-	require.NoError(o.t, other.Approve(o.t.Context(), asked))
-	var found struct{ Items []struct{ ID string } }
-	o.Do("POST", "credits/find", map[string]any{"email": strings.ToUpper(email)}, &found)
-	require.Len(o.t, found.Items, 1)
-	c := Credit{ID: found.Items[0].ID}
-	o.Do("POST", "credits/"+c.ID+"/code", map[string]any{"reason": "by phone"}, &c)
-	return c
+// Resolve closes a case: "refund", "accept" or "dismiss".
+func (o *Staff) Resolve(t testing.TB, h Hold, action string) {
+	t.Helper()
+	o.must(t, http.MethodPost, "holds/"+h.ID+"/resolve", map[string]string{"action": action, "note": "test"}, nil)
 }

@@ -25,6 +25,7 @@ import (
 type rig struct {
 	t      *testing.T
 	url    string
+	client *http.Client
 	notes  chan *http.Request // with the body as it came in Form["body"]
 	notify string
 	id     identity
@@ -56,7 +57,7 @@ type identity struct {
 
 func newRig(t *testing.T) *rig {
 	t.Helper()
-	r := &rig{t: t, notes: make(chan *http.Request, 100)}
+	r := &rig{t: t, client: &http.Client{Timeout: 10 * time.Second}, notes: make(chan *http.Request, 1000)}
 	shop := httptest.NewServer(http.HandlerFunc(r.hear))
 	t.Cleanup(shop.Close)
 	r.notify = shop.URL + "/notify"
@@ -73,7 +74,7 @@ func newRig(t *testing.T) *rig {
 		server.Close()
 		require.NoError(t, box.Close())
 	})
-	r.enlist(server.Client())
+	r.enlist()
 	return r
 }
 
@@ -90,21 +91,21 @@ func (r *rig) hear(w http.ResponseWriter, req *http.Request) {
 	r.notes <- heard
 }
 
-func (r *rig) enlist(client *http.Client) {
+func (r *rig) enlist() {
 	require.NoError(r.t, json.Unmarshal(r.post("/simulate/merchants", `{"name":"platforms"}`), &r.id))
 	id := r.id
 	var err error
 	r.wx, err = wechatpay.New(wechatpay.Config{
 		BaseURL: r.url, MchID: id.MchID, AppID: id.AppID, MerchantSerial: id.Serial, MerchantKeyPEM: id.Key, APIv3Key: id.APIKey,
 		PlatformKeys: map[string]string{id.KeyID: id.Public},
-	}, client, clock.System{})
+	}, r.client, clock.System{})
 	require.NoError(r.t, err)
 	a := id.Alipay
 	cfg := alipay.Config{BaseURL: a.Gateway, AppID: a.AppID, SellerID: a.SellerID, AppKeyPEM: a.AppKey, PublicKey: a.Public}
-	r.ali, err = alipay.New(cfg, client, clock.System{})
+	r.ali, err = alipay.New(cfg, r.client, clock.System{})
 	require.NoError(r.t, err)
 	cfg.PublicKey, cfg.AppCert, cfg.AlipayCert, cfg.RootCert = "", a.AppCert, a.Cert, a.Root
-	r.cert, err = alipay.New(cfg, client, clock.System{})
+	r.cert, err = alipay.New(cfg, r.client, clock.System{})
 	require.NoError(r.t, err)
 }
 
@@ -114,7 +115,7 @@ func (r *rig) send(method, path, body string) []byte {
 	r.t.Helper()
 	req, err := http.NewRequestWithContext(r.t.Context(), method, r.url+path, strings.NewReader(body))
 	require.NoError(r.t, err)
-	resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+	resp, err := r.client.Do(req)
 	require.NoError(r.t, err)
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
@@ -155,19 +156,20 @@ func (r *rig) request(method, no string) payment.Request {
 
 func yuan(fen int64) money.Amount { return money.Of(fen, money.CNY) }
 
-// follow does what a buyer's client does with an instruction, up to paying.
-func (r *rig) follow(in payment.Instruction) {
+// follow does what a buyer's client does with an instruction, up to paying an
+// amount.
+func (r *rig) follow(in payment.Instruction, amount string) {
 	switch in.Kind {
 	case "redirect":
 		req, err := http.NewRequestWithContext(r.t.Context(), http.MethodGet, in.URL, nil)
 		require.NoError(r.t, err)
-		resp, err := (&http.Client{Timeout: 10 * time.Second}).Do(req)
+		resp, err := r.client.Do(req)
 		require.NoError(r.t, err)
 		defer resp.Body.Close()
 		page, err := io.ReadAll(resp.Body)
 		require.NoError(r.t, err)
 		require.Equal(r.t, 200, resp.StatusCode, "%s", page)
-		require.Contains(r.t, string(page), "¥12.34")
+		require.Contains(r.t, string(page), amount)
 	case "jsapi":
 		require.NotEmpty(r.t, in.Params["paySign"])
 	default:
@@ -203,7 +205,7 @@ func TestPayRefundAndBill(t *testing.T) {
 		no := "P" + strings.ReplaceAll(name, " ", "") + "0001"
 		in, err := p.Create(t.Context(), r.request(p.method, no))
 		require.NoError(t, err, name)
-		r.follow(in)
+		r.follow(in, "¥12.34")
 		r.post("/simulate/pay", `{"out_trade_no":"`+no+`"}`)
 		told := *r.heard(p, no).Payment
 		asked, err := p.Query(t.Context(), no)
@@ -265,7 +267,7 @@ func TestUnpaidAndClosed(t *testing.T) {
 		require.NoError(t, p.Close(t.Context(), no), "%s: closing what is not there", name)
 		in, err := p.Create(t.Context(), r.request(p.method, no))
 		require.NoError(t, err, name)
-		r.follow(in)
+		r.follow(in, "¥12.34")
 		for range 2 {
 			require.NoError(t, p.Close(t.Context(), no), name)
 		}

@@ -11,11 +11,13 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/alipay"
 	"panshi/internal/catalog"
 	"panshi/internal/check"
 	"panshi/internal/checkout"
@@ -91,42 +93,60 @@ func (f *front) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err
 }
 
-// till is a shop on a real database with two accounts of one channel at the
-// sandbox; the first one's answers pass the front.
-type till struct {
-	*rig
-	front *front
-	db    db.DB
-	vault *vault.Vault
-	accts *payment.Accounts
-	shop  merchant.Merchant
-	sku   catalog.SKU
-	svc   *checkout.Service
-	made  int
-	first payment.Account
-	next  payment.Account
+// way is a way to pay.
+type way struct{ provider, method string }
+
+func ways() []way {
+	return []way{
+		{"wechatpay", wechatpay.Native}, {"wechatpay", wechatpay.H5}, {"wechatpay", wechatpay.JSAPI},
+		{"alipay", alipay.Precreate}, {"alipay", alipay.Wap}, {"alipay", alipay.Page},
+	}
 }
 
-func newTill(t *testing.T) *till {
-	s := &till{rig: newRig(t), db: dbtest.SQLite(t)}
-	s.front = newFront(t, s.url)
+func (w way) String() string { return w.provider + " " + w.method }
+
+// asks tells whether a platform hears of a payment before its buyer comes.
+func (w way) asks() bool { return w.method != alipay.Wap && w.method != alipay.Page }
+
+// till is a shop on a real database with two accounts of one channel at the
+// sandbox; the first one's answers pass something that breaks them.
+type till struct {
+	*rig
+	way
+	fault  *atomic.Value // string, what the first account's answers suffer from
+	broken *http.Client  // by which the first account's platform is asked
+	db     db.DB
+	vault  *vault.Vault
+	accts  *payment.Accounts
+	shop   merchant.Merchant
+	sku    catalog.SKU
+	router *routing.Router
+	svc    *checkout.Service
+	made   int
+	first  payment.Account
+	next   payment.Account
+}
+
+// newTill is a shop at a sandbox that others use too.
+func newTill(t *testing.T, r *rig, w way) *till {
+	f := newFront(t, r.url)
+	own := *r
+	own.t = t
+	return openTill(&own, w, f.url, &http.Client{Transport: f}, &f.fault)
+}
+
+// openTill is a shop whose first account's platform is asked at an address of
+// its own by a client of its own.
+func openTill(r *rig, w way, frontURL string, broken *http.Client, fault *atomic.Value) *till {
+	t := r.t
+	s := &till{rig: r, way: w, broken: broken, fault: fault, db: dbtest.SQLite(t)}
 	var err error
 	s.vault, err = vault.Create(vault.DefaultConfig(filepath.Join(t.TempDir(), "shop")))
 	require.NoError(t, err)
 	s.shop, err = merchant.NewService(s.db, clock.System{}).Put(t.Context(), merchant.Merchant{Slug: "s", Name: "s", Currency: money.CNY, Open: true})
 	require.NoError(t, err)
-	client := &http.Client{Transport: s.front}
-	s.accts = payment.NewAccounts(s.db, s.vault, map[string]payment.Factory{"wechatpay": func(config []byte) (payment.Provider, error) {
-		var cfg wechatpay.Config
-		if err := json.Unmarshal(config, &cfg); err != nil {
-			return nil, err
-		}
-		if cfg.BaseURL == s.front.url {
-			return wechatpay.New(cfg, client, clock.System{})
-		}
-		return wechatpay.New(cfg, &http.Client{}, clock.System{})
-	}})
-	s.first, s.next = s.enroll("first", s.front.url, 0), s.enroll("next", s.url, 1)
+	s.accts = payment.NewAccounts(s.db, s.vault, map[string]payment.Factory{"wechatpay": s.wechat, "alipay": s.alipay})
+	s.first, s.next = s.enroll("first", frontURL, 0), s.enroll("next", s.url, 1)
 	catalogue := catalog.NewService(s.db)
 	p, err := catalogue.Put(t.Context(), catalog.Product{
 		MerchantID: s.shop.ID, Slug: "p", Kind: catalog.Manual, Title: "p", On: true,
@@ -140,19 +160,53 @@ func newTill(t *testing.T) *till {
 	return s
 }
 
+// clientOf gives the client for a platform's address.
+func (s *till) clientOf(base string) *http.Client {
+	if strings.HasPrefix(base, s.url) {
+		return &http.Client{Transport: s.client.Transport}
+	}
+	return s.broken
+}
+
+func (s *till) wechat(config []byte) (payment.Provider, error) {
+	var cfg wechatpay.Config
+	if err := json.Unmarshal(config, &cfg); err != nil {
+		return nil, err
+	}
+	return wechatpay.New(cfg, s.clientOf(cfg.BaseURL), clock.System{})
+}
+
+func (s *till) alipay(config []byte) (payment.Provider, error) {
+	var cfg alipay.Config
+	if err := json.Unmarshal(config, &cfg); err != nil {
+		return nil, err
+	}
+	return alipay.New(cfg, s.clientOf(cfg.BaseURL), clock.System{})
+}
+
 // enroll makes a merchant at the sandbox and an account of it in the shop.
 func (s *till) enroll(name, base string, position int) payment.Account {
 	var c identity
-	require.NoError(s.t, json.Unmarshal(s.post("/simulate/merchants", `{"name":"`+name+`"}`), &c))
-	config, err := json.Marshal(wechatpay.Config{
+	s.post("/simulate/merchants", `{"name":"first"}`)
+	require.NoError(s.t, json.Unmarshal(s.post("/simulate/merchants", `{"name":"`+name+`","app_of":"first"}`), &c)) // of one openid
+	a := c.Alipay
+	acc := payment.Account{
+		MerchantID: s.shop.ID, Provider: s.provider, Method: s.method, ExternalRef: c.MchID, AppRef: c.AppID, Name: name,
+		On: true, Position: position,
+	}
+	var cfg any = wechatpay.Config{
 		BaseURL: base, MchID: c.MchID, AppID: c.AppID, MerchantSerial: c.Serial, MerchantKeyPEM: c.Key, APIv3Key: c.APIKey,
 		PlatformKeys: map[string]string{c.KeyID: c.Public},
-	})
+	}
+	if s.provider == "alipay" {
+		acc.ExternalRef, acc.AppRef = a.SellerID, a.AppID
+		cfg = alipay.Config{
+			BaseURL: base + strings.TrimPrefix(a.Gateway, s.url), AppID: a.AppID, SellerID: a.SellerID, AppKeyPEM: a.AppKey, PublicKey: a.Public,
+		}
+	}
+	config, err := json.Marshal(cfg)
 	require.NoError(s.t, err)
-	acc, err := s.accts.Put(s.t.Context(), payment.Account{
-		MerchantID: s.shop.ID, Provider: "wechatpay", Method: "native", ExternalRef: c.MchID, AppRef: c.AppID, Name: name,
-		On: true, Position: position,
-	}, config)
+	acc, err = s.accts.Put(s.t.Context(), acc, config)
 	require.NoError(s.t, err)
 	return acc
 }
@@ -162,7 +216,8 @@ func (s *till) restart() {
 	log := slog.New(slog.DiscardHandler)
 	cfg := checkout.Defaults()
 	cfg.PublicURL, cfg.UnpaidLimit = s.notify, 0
-	s.svc = checkout.New(s.db, s.vault, routing.New(s.accts, clock.System{}, log), cfg, clock.System{}, log)
+	s.router = routing.New(s.accts, clock.System{}, log)
+	s.svc = checkout.New(s.db, s.vault, s.router, cfg, clock.System{}, log)
 }
 
 func (s *till) order() checkout.Placed {
@@ -180,8 +235,22 @@ func (s *till) order() checkout.Placed {
 
 func (s *till) start(o checkout.Placed) (payment.Payment, error) {
 	return s.svc.StartPayment(s.t.Context(), checkout.PayRequest{
-		MerchantID: s.shop.ID, OrderNo: o.Order.No, Token: o.AccessToken, Key: "k", ClientIP: "127.0.0.1",
+		MerchantID: s.shop.ID, OrderNo: o.Order.No, Token: o.AccessToken, Key: "k", ClientIP: "127.0.0.1", PayerID: "o-buyer",
 	})
+}
+
+// approach does what the buyer of a payment does before paying, pay all of it.
+func (s *till) approach(p payment.Payment) {
+	s.t.Helper()
+	in, there := p.Instruction()
+	require.True(s.t, there)
+	s.follow(in, "¥1.00")
+}
+
+func (s *till) pay(p payment.Payment) {
+	s.t.Helper()
+	s.approach(p)
+	s.post("/simulate/pay", `{"out_trade_no":"`+p.No+`"}`)
 }
 
 func (s *till) want(o checkout.Placed, status order.Status) {

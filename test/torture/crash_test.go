@@ -83,7 +83,7 @@ func crashAt(t *testing.T, point string, pass int) {
 	w.client = w.shop.Client()
 	if s.prepare != nil {
 		w.shop.Start()
-		s.prepare(w)
+		s.prepare(t, w)
 		require.Zero(t, w.shop.Stop(time.Minute))
 	}
 	w.shop.Start("PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass))

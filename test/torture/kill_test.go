@@ -6,8 +6,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -76,24 +74,6 @@ func TestKillNine(t *testing.T) {
 		time.Since(restarted).Round(100*time.Millisecond))
 	require.Subset(t, stocked, c.book.RequireDistinct(t, c.client))
 	shop.RequireClean()
-}
-
-// seedOf prints what repeats this run.
-func seedOf(t *testing.T) uint64 {
-	t.Helper()
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("PANSHI_SEED"); text != "" {
-		n, err := strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-		seed = n
-	}
-	t.Logf("PANSHI_SEED=%d", seed)
-	return seed
-}
-
-// moments waits from least to most milliseconds.
-func moments(dice *rand.Rand, least, most int) {
-	time.Sleep(time.Duration(least+dice.IntN(most-least)) * time.Millisecond)
 }
 
 // killWhileStarting kills some starts before they are ready: recovery must

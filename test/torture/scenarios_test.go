@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"testing"
 	"time"
 
 	"panshi/test/kit"
@@ -18,9 +19,9 @@ import (
 // crash on the way is repeated through, as a good client would.
 type scenario struct {
 	name     string
-	settings []string       // of the shop
-	faults   string         // of the platform
-	prepare  func(w *world) // while nothing crashes
+	settings []string                     // of the shop
+	faults   string                       // of the platform
+	prepare  func(t *testing.T, w *world) // while nothing crashes
 	run      func(ctx context.Context, w *world) error
 }
 
@@ -67,9 +68,9 @@ func payByCredit() scenario {
 	const granted, orders = 1_000_000, 3
 	return scenario{
 		name: "pay by credit",
-		prepare: func(w *world) {
+		prepare: func(t *testing.T, w *world) {
 			w.shop.CreditOn()
-			w.credit = w.shop.Owner("chen").GrantByTwo(w.shop.Owner("wu-two"), "zhang@shop.example", granted)
+			w.credit = w.shop.OwnerAs("chen").GrantByTwo(t, w.shop.OwnerAs("wu-two"), "zhang@shop.example", granted)
 		},
 		run: func(ctx context.Context, w *world) error {
 			left := int64(granted)

@@ -26,7 +26,7 @@ export async function startShop({ set = [] } = {}) {
     const [http, console, sandbox] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
     const settings = set.flatMap((pair) => ["--set", pair]);
     const args = ["serve", "--data", data, "--http", http, "--console", console, "--sandbox", sandbox, ...settings];
-    const shop = new Shop(dir, start(binary, args), http, sandbox);
+    const shop = new Shop(dir, data, start(binary, args), http, sandbox);
     await shop.ready();
     return shop;
   } catch (fault) {
@@ -37,10 +37,12 @@ export async function startShop({ set = [] } = {}) {
 
 class Shop {
   #dir;
+  #data;
   #server;
 
-  constructor(dir, server, http, sandbox) {
+  constructor(dir, data, server, http, sandbox) {
     this.#dir = dir;
+    this.#data = data;
     this.#server = server;
     this.url = `http://${http}`;
     this.sandbox = `http://${sandbox}`;
@@ -75,6 +77,11 @@ class Shop {
     } finally {
       await rm(this.#dir, { recursive: true, force: true });
     }
+  }
+
+  /** Runs a command of the program on this shop, with input as its standard input. */
+  command(args, input) {
+    return run(process.env.PANSHI_BIN, [...args, "--data", this.#data], input);
   }
 
   /** Asks the shop's JSON API; the answer must be 2xx. */
@@ -142,8 +149,9 @@ function listen() {
 
 // start spawns a program and keeps what it prints. It is killed with the test
 // process, whatever ends that.
-function start(binary, args) {
-  const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"] });
+function start(binary, args, input = "") {
+  const child = spawn(binary, args, { stdio: ["pipe", "pipe", "pipe"] });
+  child.stdin.on("error", () => {}).end(input); // who ends early did not want it
   const printed = [];
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => printed.push(chunk));
   const kill = () => child.kill("SIGKILL");
@@ -169,8 +177,8 @@ function start(binary, args) {
   };
 }
 
-async function run(binary, args) {
-  const program = start(binary, args);
+async function run(binary, args, input) {
+  const program = start(binary, args, input);
   const code = await program.closed;
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}:\n${program.output()}`);
 }

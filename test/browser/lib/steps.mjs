@@ -86,6 +86,22 @@ export async function payInSecondTab(visitor, check = async () => {}) {
   await tab.close();
 }
 
+/** Has the visitor's browser call itself a phone's from now on, if the screen is one. */
+export async function nameDevice({ context, page, size }) {
+  if (size !== "phone") return;
+  const userAgent = "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0 Mobile Safari/537.36";
+  const session = await context.newCDPSession(page);
+  await session.send("Emulation.setUserAgentOverride", { userAgent });
+}
+
+/** Goes from any page to an order's pay page of the named way to pay. */
+export async function chooseChannel({ page, lang }, no, name) {
+  await page.goto(new URL(`/orders/${no}/pay?choose=1`, page.url()).href);
+  await page.getByRole("radio", { name, exact: true }).check();
+  await button(page, text(lang, "shop.channels.go")).click();
+  await page.waitForURL(/\/pay\?channel=/);
+}
+
 /** Waits until the pay page has noticed the payment by itself and moved on. */
 export async function noticed(visitor, no) {
   await visitor.page.waitForURL(new RegExp(`/orders/${no}(#goods)?$`), { timeout: 15_000 });

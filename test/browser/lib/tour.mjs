@@ -1,9 +1,14 @@
 // A walk through every kind of page that the shop has.
 
-import { noticed, openProduct, buyNow, orderFrom, placeOrder, showKeys } from "./steps.mjs";
+import { chooseChannel, nameDevice, noticed, openProduct, buyNow, orderFrom, placeOrder, showKeys } from "./steps.mjs";
 import { sandboxText, text } from "./text.mjs";
 
 const contact = "buyer@example.com";
+const transfer = { "zh-CN": "对公转账", en: "Bank transfer" };
+const alipayPage = {
+  phone: { "zh-CN": "支付宝（手机网页）", en: "Alipay (phone browser)" },
+  desk: { "zh-CN": "支付宝（电脑网页）", en: "Alipay (web page)" },
+};
 
 /**
  * Picks the goods that tours need and buys up one of them; the shop must be new.
@@ -11,6 +16,7 @@ const contact = "buyer@example.com";
  * and the address of a checkout form for what is sold out
  */
 export async function prepare(shop) {
+  await takeTransfers(shop);
   const all = await Promise.all((await shop.products()).map((p) => shop.product(p.id)));
   const one = (kind) => all.find((p) => p.kind === kind && p.skus.length === 1 && p.skus[0].available > 100);
   const scarce = all.find((p) => p.skus.length === 1 && p.skus[0].available > 0 && p.skus[0].available <= 20);
@@ -22,6 +28,13 @@ export async function prepare(shop) {
     manual: one("manual").id,
     soldOutForm: `${shop.url}/checkout?${query}`,
   };
+}
+
+/** Lets buyers pay by a transfer to a bank. */
+export async function takeTransfers(shop) {
+  const settings = { instructions: "Example Bank 示例银行\n6222 0000 0000 0000\nExample Trading Ltd 示例商贸", hours: 48 };
+  const names = ["--name", transfer["zh-CN"], "--name-en", transfer.en];
+  await shop.command(["account", "put", "offline", "-", ...names], JSON.stringify(settings));
 }
 
 /** Takes all items of a product off the shelf by an order that nobody pays. */
@@ -37,6 +50,7 @@ export async function tour(visitor, shop, goods, stop) {
   await purchase(visitor, shop, goods, stop);
   await otherOrders(visitor, shop, goods, stop);
   await asides(visitor, shop, stop);
+  await waysToPay(visitor, shop, goods, stop); // last: it renames the browser
 }
 
 const titleOf = async ({ lang }, shop, id) => (await shop.product(id, lang)).title;
@@ -111,6 +125,20 @@ async function otherOrders(visitor, shop, goods, stop) {
   await page.locator(".plain a").first().click();
   await page.waitForURL(/\/p\//);
   await stop("product-sold-out");
+}
+
+// waysToPay shows the choice, a way that leads elsewhere, and a transfer.
+async function waysToPay(visitor, shop, goods, stop) {
+  const { page, lang } = visitor;
+  await openProduct(visitor, shop, await titleOf(visitor, shop, goods.manual));
+  const no = await orderFrom(visitor, contact);
+  await nameDevice(visitor);
+  await page.goto(`${shop.url}/orders/${no}/pay?choose=1`);
+  await stop("pay-choose");
+  await chooseChannel(visitor, no, alipayPage[visitor.size][lang]);
+  await stop("pay-leave");
+  await chooseChannel(visitor, no, transfer[lang]);
+  await stop("pay-transfer");
 }
 
 async function asides(visitor, shop, stop) {
