@@ -2,6 +2,7 @@ package checkout
 
 import (
 	"context"
+	"slices"
 
 	"panshi/internal/account"
 	"panshi/internal/db"
@@ -64,7 +65,7 @@ func (s *Service) payByCreditTx(tx *db.Tx, r PayRequest, candidates []payment.Ac
 	if err != nil {
 		return p, err
 	}
-	res := s.settleOneTx(tx, settling{account: at, by: byCredit, origin: by, credit: c, report: payment.Report{
+	res := s.settleOneTx(tx, settling{account: at, by: byCredit, origin: by, credit: &c, report: payment.Report{
 		State: payment.StatePaid, PaymentNo: p.No, TransactionID: p.No, Amount: p.Amount,
 		MerchantRef: at.ExternalRef, AppID: at.AppRef, PaidAt: tx.Now(),
 	}})
@@ -80,10 +81,11 @@ type toCredit struct {
 	CreditID id.ID `json:"credit_id,omitzero"` // zero: a new account for the order's contact
 }
 
-// forOrderTx finds the account that an order's refund goes to, or opens one;
-// zero if it goes back the way it came.
-func (t toCredit) forOrderTx(tx *db.Tx, s *Service, o order.Order, by origin) (id.ID, error) {
-	if !t.Yes {
+// creditForTx finds the account that an order's refund goes to, or opens one;
+// zero if all of it goes back the way it came.
+func (s *Service) creditForTx(tx *db.Tx, o order.Order, back []giveBack, t toCredit, by origin) (id.ID, error) {
+	platforms := func(g giveBack) bool { return g.payment.Provider != payment.Balance }
+	if !t.Yes || !slices.ContainsFunc(back, platforms) {
 		return id.ID{}, nil
 	}
 	if !t.CreditID.IsZero() {

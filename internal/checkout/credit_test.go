@@ -197,7 +197,7 @@ func inParallel(n int, do func(i int)) {
 func TestRefundBecomesCredit(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
-	s.creditChannel()
+	channel := s.creditChannel()
 	sku := s.product("work", catalog.Manual, 4900)
 	p, _ := s.bought("1", sku, 1)
 	v, err := s.svc.RefundToCredit(t.Context(), s.merchant.ID, p.Order.No, id.ID{}, "rather so")
@@ -219,6 +219,14 @@ func TestRefundBecomesCredit(t *testing.T) {
 	_, err = s.svc.RefundToCredit(t.Context(), s.merchant.ID, other.Order.No, found[0].ID, "x")
 	require.NoError(t, err)
 	require.EqualValues(t, 9800, s.creditLeft(found[0]))
+
+	third := s.mustPlace("3", sku, 1)
+	_, err = s.payCredit(third, channel, "pay", s.code(found[0]))
+	require.NoError(t, err)
+	_, err = s.svc.RefundToCredit(t.Context(), s.merchant.ID, third.Order.No, id.ID{}, "x")
+	require.NoError(t, err)
+	require.EqualValues(t, 9800, s.creditLeft(found[0]), "credit returns where it came from")
+	require.EqualValues(t, 1, s.number(`SELECT COUNT(*) FROM credit_accounts`), "no account is opened for it")
 	s.sound()
 }
 

@@ -154,7 +154,7 @@ func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, to toCredit, reason st
 	if err != nil {
 		return given, err
 	}
-	creditID, err := to.forOrderTx(tx, s, o, by)
+	creditID, err := s.creditForTx(tx, o, back, to, by)
 	if err != nil {
 		return given, err
 	}

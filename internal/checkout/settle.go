@@ -31,7 +31,7 @@ type settling struct {
 	report  payment.Report
 	by      string
 	origin  origin
-	credit  account.Credit // that paid, if store credit did
+	credit  *account.Credit // that paid; nil: a platform tells
 }
 
 type settleResult struct {

@@ -36,10 +36,10 @@ func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResu
 // bookTx books a payment in full: what a platform took, or what store credit
 // paid.
 func bookTx(tx *db.Tx, in settling, p payment.Payment, o order.Order) error {
-	if in.credit.ID.IsZero() {
+	if in.credit == nil {
 		return ledger.PostTx(tx, bookedAs(p))
 	}
-	_, err := account.MoveTx(tx, in.credit, account.Change{
+	_, err := account.MoveTx(tx, *in.credit, account.Change{
 		Kind: account.Spent, Minor: -p.Amount.Minor, SubjectID: p.ID, Against: ledger.Sales, OrderNo: o.No,
 	})
 	return err
@@ -122,7 +122,7 @@ func allLeftTx(tx *db.Tx, o order.Order, lines []order.Line) (bool, error) {
 
 func record(o order.Order, in settling, action string, p payment.Payment) audit.Record {
 	actor := audit.Actor{Kind: "platform", ID: p.AccountID.String()}
-	if !in.credit.ID.IsZero() {
+	if in.credit != nil {
 		actor = in.origin.actor
 	}
 	return audit.Record{
