@@ -138,6 +138,14 @@ func theRest() []string {
 		`INSERT INTO reconcile_days (id, merchant_id, account_id, day, currency, state, run, digest, bill_count, bill_paid, problem, created_at)
 			VALUES (X'0A', ` + merchant + `, ` + account + `, '2026-05-03', 'CNY', 'differs', 2, 'ab', 1, 100, '一笔不同', 1)`,
 		`INSERT INTO reconcile_lines VALUES (` + merchant + `, X'0A', 'payment', '42', '', 'P1', 100, 1, 'SUCCESS', 5)`,
+		`INSERT INTO merchant_limits VALUES (` + merchant + `, 500, 1)`,
+		`INSERT INTO approvals (id, merchant_id, kind, subject_kind, subject_id, reason, digest, status, requested_by, requested_at, expires_at,
+			decided_by, decided_at) VALUES (X'0C', ` + merchant + `, 'refund', 'order', X'0D', 'x', X'0E', 'withdrawn', ` + staff + `, 1, 9,
+			` + staff + `, 2)`,
+		`INSERT INTO alerts (id, merchant_id, dedup, code, subject, severity, state, args, opened_at, last_at, resolved_at)
+			VALUES (X'0F', ` + merchant + `, 'd', 'jobs_dead', 's', 'warning', 'resolved', '{}', 1, 1, 2)`,
+		`INSERT INTO alert_deliveries (id, merchant_id, alert_id, event, state, step_since, next_try_at, created_at)
+			VALUES (X'10', ` + merchant + `, X'0F', 'opened', 'dropped', 1, 1, 1)`,
 		`INSERT INTO refund_lines SELECT r.id, l.line_no, r.merchant_id, r.order_id, 1, 0, l.unit_price FROM refunds r
 			JOIN all_order_lines l ON l.order_id = r.order_id LIMIT 1`,
 		`INSERT INTO reconcile_cases (id, merchant_id, day_id, kind, line_kind, transaction_id, number, bill_amount, our_amount, currency, remedy,
