@@ -22,6 +22,7 @@ type accountPutCmd struct {
 	Wechatpay accountWechatpayCmd `cmd:"" help:"Store an account at WeChat Pay."`
 	Alipay    accountAlipayCmd    `cmd:"" help:"Store an application at Alipay."`
 	Offline   accountOfflineCmd   `cmd:"" help:"Store where buyers transfer money to, which staff confirm."`
+	Balance   accountBalanceCmd   `cmd:"" help:"Let buyers pay with store credit."`
 }
 
 // accountFlags are what accounts of all platforms have.
@@ -98,6 +99,24 @@ the transfer must name is added below the instructions. Two people confirm each 
 // Run checks the settings and stores the account.
 func (c accountOfflineCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	return c.store(ctx, g, t, "offline", "transfer")
+}
+
+type accountBalanceCmd struct {
+	accountFlags
+}
+
+// Help implements kong.HelpProvider.
+func (accountBalanceCmd) Help() string {
+	return `Buyers pay with the number and the code of a store credit account; staff make those in the console. No platform is
+asked. The file may have ref (a name that tells two such accounts apart).
+
+  echo '{}' | panshi account put balance -
+  echo '{}' | panshi account put balance - --off`
+}
+
+// Run checks the settings and stores the account.
+func (c accountBalanceCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	return c.store(ctx, g, t, "balance", "credit")
 }
 
 func (c accountFlags) store(ctx context.Context, g *globals, t *terminal, provider, method string) error {

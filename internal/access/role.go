@@ -36,6 +36,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.ReconcileRead, perm.ReconcileResolve, perm.ReconcileAdjust,
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 			perm.AlertsRead, perm.AlertsAcknowledge,
+			perm.CreditsRead, perm.CreditsWrite,
 		}
 	case Operator:
 		return []perm.Permission{
@@ -45,13 +46,13 @@ func (r Role) Permissions() []perm.Permission {
 			perm.AlertsRead, perm.AlertsAcknowledge,
 		}
 	case Support:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal, perm.CreditsRead}
 	case Engineer:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge}
 	case Auditor:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,
-			perm.AlertsRead,
+			perm.AlertsRead, perm.CreditsRead,
 		}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}

@@ -58,6 +58,12 @@ func readAccount(provider string, raw []byte) (settings, error) {
 			return settings{}, unreadable(err, provider)
 		}
 		return checked(cfg, cmp.Or(cfg.Ref, payment.Offline), "")
+	case payment.Balance:
+		var cfg payment.BalanceConfig
+		if err := json.Unmarshal(raw, &cfg); err != nil {
+			return settings{}, unreadable(err, provider)
+		}
+		return checked(cfg, cmp.Or(cfg.Ref, payment.Balance), "")
 	}
 	return settings{}, errs.Field("provider", "provider_unknown", "no code speaks to this payment platform")
 }

@@ -23,6 +23,7 @@ func channels() []channel {
 		{providerWechatPay, "h5", "微信支付（手机浏览器）", "WeChat Pay (phone browser)"},
 		{providerWechatPay, "jsapi", "微信支付（微信内）", "WeChat Pay (inside WeChat)"},
 		{payment.Offline, payment.MethodTransfer, "银行转账", "Bank transfer"},
+		{payment.Balance, payment.MethodCredit, "店铺余额", "Store credit"},
 	}
 }
 

@@ -43,7 +43,7 @@ func (s *Shop) handlers() (public, console http.Handler, err error) {
 func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	shop, err := storefront.New(storefront.Deps{
 		Merchants: s.merchants, Catalog: s.shelves, Ordering: s.catalog, Orders: s.checkout, Payments: s.checkout, Channels: s.router,
-		Ready: s.ready, Texts: e.texts, Clock: clock.System{}, Zone: time.FixedZone("UTC+8", 8*60*60), Logger: s.log,
+		Credits: s.checkout, Ready: s.ready, Texts: e.texts, Clock: clock.System{}, Zone: time.FixedZone("UTC+8", 8*60*60), Logger: s.log,
 		PublicURL: s.cfg.Shop.PublicURL, SandboxURL: s.sandbox.url,
 	})
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	}
 	_, err = shopapi.New(mux, Version(), shopapi.Deps{
 		Shops: s.merchants, Products: s.shelves, Channels: s.router, Orders: s.checkout, Payments: s.checkout,
-		Ready: s.ready, Logger: s.log,
+		Credits: s.checkout, Ready: s.ready, Logger: s.log,
 	})
 	return mux, err
 }

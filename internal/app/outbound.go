@@ -57,6 +57,7 @@ func newClient(dialer *net.Dialer, proxy func(*http.Request) (*url.URL, error)) 
 func providers(client *http.Client) map[string]payment.Factory {
 	return map[string]payment.Factory{
 		payment.Offline: payment.NewOffline,
+		payment.Balance: payment.NewBalance,
 		"wechatpay": func(config []byte) (payment.Provider, error) {
 			var cfg wechatpay.Config
 			if err := json.Unmarshal(config, &cfg); err != nil {

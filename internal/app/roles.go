@@ -51,7 +51,7 @@ func duties() []duty {
 		{role: RolePayment, paths: []string{
 			"/orders/{no}/pay", "/orders/{no}/status", "/api/v1/orders/{order_no}/payments", "/api/v1/payment_channels", "/notify/",
 		}},
-		{role: RoleAccount, paths: []string{"/lookup"}}, // what a buyer finds again; buyers' accounts join it when they come
+		{role: RoleAccount, paths: []string{"/lookup", "/credit", "/api/v1/credit"}}, // what a buyer finds again
 		{role: RoleConsole, console: true},
 		{role: RoleWorker, jobs: true, sweeps: []string{
 			"payments.query", "payments.keys", "orders.expire", "refunds.push", "orders.complete", "reconcile.days",

@@ -122,6 +122,7 @@ func TestAProcessAnswersForItsRoles(t *testing.T) {
 		"GET /": true, "GET /p/x": true, "GET /api/v1/products": true, "GET /openapi.json": true, "GET /media/demo/x.svg": true,
 		"GET /api/v1/orders/1": false, "POST /api/v1/orders": false, "GET /checkout": false, "GET /orders/1": false,
 		"GET /orders/1/pay": true, "POST /api/v1/orders/1/payments": true, "POST /notify/wechatpay/1": true, "GET /lookup": true,
+		"GET /credit": true, "POST /api/v1/credit": true, "POST /orders/1/pay/credit": true,
 		"GET /healthz": false, "GET /readyz": false, "GET /nowhere": false,
 	} {
 		method, target, _ := strings.Cut(path, " ")

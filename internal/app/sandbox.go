@@ -95,7 +95,7 @@ func (s *Shop) enlistOne(ctx context.Context, m merchant.Merchant) error {
 	}
 	return s.db.Update(ctx, func(tx *db.Tx) error {
 		for i, way := range channels() {
-			if way.provider == payment.Offline {
+			if !payment.AsksPlatform(way.provider) {
 				continue // there is nothing to simulate: no platform is asked
 			}
 			var cfg any = c.wechatPay(s.sandbox.url)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"panshi/internal/access"
+	"panshi/internal/account"
 	"panshi/internal/archive"
 	"panshi/internal/audit"
 	"panshi/internal/cache"
@@ -171,7 +172,7 @@ func Invariants() []invariant.Invariant {
 	var all []invariant.Invariant
 	for _, list := range [][]invariant.Invariant{
 		checkout.Invariants(), stock.Invariants(), delivery.Invariants(), order.Invariants(), payment.Invariants(),
-		ledger.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
+		ledger.Invariants(), account.Invariants(), catalog.Invariants(), merchant.Invariants(), jobs.Invariants(), imports.Invariants(),
 		access.Invariants(), audit.Invariants(), reconcile.Invariants(), notify.Invariants(),
 	} {
 		all = append(all, list...)
@@ -184,8 +185,8 @@ func Columns() []dataclass.Table {
 	var all []dataclass.Table
 	for _, list := range [][]dataclass.Table{
 		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
-		ledger.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(), reconcile.Columns(),
-		notify.Columns(),
+		ledger.Columns(), account.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
+		reconcile.Columns(), notify.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
 		all = append(all, list...)

@@ -65,6 +65,7 @@ func siblings() []sibling {
 		{"internal/access", "internal/audit", "a sign-in, a refusal and a change of roles leave a record in their own transaction"},
 		{"internal/access", "internal/vault", "second-factor secrets are sealed at rest"},
 		{"internal/demo", "internal/imports", "the demo shop comes in by the importers that merchants use"},
+		{"internal/account", "internal/ledger", "a balance and its booking change by one call, so that nothing changes one without the other"},
 		{"internal/catalog", "internal/stock", "a SKU is made together with its counter, and pages show the kept counter in the same query"},
 	}
 }

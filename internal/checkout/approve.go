@@ -20,6 +20,8 @@ const (
 	ApproveHoldRefund = "hold_refund"
 	ApproveTransfer   = "offline_payment"
 	ApproveLimit      = "refund_limit"
+	ApproveGrant      = "credit_grant"
+	ApproveTakeBack   = "credit_take_back"
 )
 
 // errStale says that an approved request does not fit any more.
@@ -30,6 +32,7 @@ func (s *Service) Effects() map[string]access.Effect {
 	return map[string]access.Effect{
 		ApproveRefund: s.approvedRefundTx, ApproveHoldRefund: s.approvedHoldRefundTx,
 		ApproveTransfer: s.approvedTransferTx, ApproveLimit: approvedLimitTx,
+		ApproveGrant: s.approvedGrantTx, ApproveTakeBack: approvedTakeBackTx,
 	}
 }
 
@@ -39,6 +42,7 @@ type exactRefund struct {
 	Minor   int64  `json:"minor"`
 	Reason  string `json:"reason"`
 	Part    Part   `json:"part"` // of an order; nothing: all
+	Target
 }
 
 // requestTx asks for an approval; exact becomes JSON.
@@ -69,14 +73,17 @@ func (s *Service) RequestRefund(ctx context.Context, r RefundRequest) (a access.
 		if err != nil {
 			return err
 		}
+		if err := takesTx(tx, r.MerchantID, r.Target, o.Total.Currency); err != nil {
+			return err
+		}
 		p, err := planTx(tx, o, r.Part)
 		if err != nil {
 			return err
 		}
 		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
 			MerchantID: o.MerchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: p.total, Reason: r.Reason,
-			Detail: r.Part.detail(map[string]string{"order_no": o.No}),
-		}, exactRefund{o.ID, p.total.Minor, r.Reason, r.Part})
+			Detail: r.detail(map[string]string{"order_no": o.No}),
+		}, exactRefund{o.ID, p.total.Minor, r.Reason, r.Part, r.Target})
 		return err
 	})
 	return a, err
@@ -94,7 +101,7 @@ func (s *Service) approvedRefundTx(tx *db.Tx, d access.Decision) error {
 	if o, err = livingTx(tx, o); err != nil {
 		return err
 	}
-	given, err := s.refundOrderTx(tx, o, exact.Part, exact.Reason, by)
+	given, err := s.refundOrderTx(tx, o, RefundRequest{Reason: exact.Reason, Part: exact.Part, Target: exact.Target}, by)
 	if err == nil && given.Minor != exact.Minor {
 		err = errStale
 	}

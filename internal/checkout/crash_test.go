@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 
 	"github.com/stretchr/testify/require"
@@ -76,9 +77,10 @@ func (s *shop) serve(d db.DB) *checkout.Service {
 func (w *world) crash(rt *rapid.T) {
 	steps := map[string]func(*checkout.Service) (again func()){
 		"place": w.crashPlace, "start": w.crashStart, "settle": w.crashSettle, "cancel": w.crashCancel, "refund": w.crashRefund,
+		"credit": w.crashCredit, "to credit": w.crashToCredit, "grant": w.crashGrant,
 		"query": w.crashSweep("payments.query"), "expire": w.crashSweep("orders.expire"), "send refunds": w.crashSweep("refunds.push"),
 	}
-	names := []string{"place", "start", "settle", "cancel", "refund", "query", "expire", "send refunds"}
+	names := []string{"place", "start", "settle", "cancel", "refund", "credit", "to credit", "grant", "query", "expire", "send refunds"}
 	step := rapid.SampledFrom(names).Draw(rt, "step")
 	at, after := rapid.IntRange(1, 3).Draw(rt, "commit"), rapid.Bool().Draw(rt, "after it")
 	w.exec(`UPDATE payments SET next_query_at = 1 WHERE next_query_at IS NOT NULL`)
@@ -181,9 +183,13 @@ func (w *world) crashRefund(dying *checkout.Service) func() {
 	if w.pick%3 > 0 {
 		r.Part.Minor = 1 + int64(w.pick%120)
 	}
-	refund := func(svc *checkout.Service, codes ...string) error {
+	return w.crashRequest(dying, b, r)
+}
+
+func (w *world) crashRequest(dying *checkout.Service, b *bought, r checkout.RefundRequest, codes ...string) func() {
+	refund := func(svc *checkout.Service, more ...string) error {
 		_, err := svc.RefundOrder(w.t.Context(), r)
-		w.mayFail(err, append(codes, refundCodes()...)...)
+		w.mayFail(err, slices.Concat(codes, more, refundCodes())...)
 		return err
 	}
 	_ = refund(dying, "crashed") // and nobody hears whether it was done

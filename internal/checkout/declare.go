@@ -17,11 +17,18 @@ const withdrawn = `(SELECT order_id, line_no, SUM(withdrawn) AS n FROM refund_li
 // Invariants declares what `panshi check` verifies across orders, payments,
 // stock and deliveries: the promises of the shop.
 func Invariants() []invariant.Invariant {
-	return slices.Concat(orderInvariants(), stockInvariants(), deskInvariants(), moneyInvariants(), partInvariants())
+	return slices.Concat(orderInvariants(), stockInvariants(), deskInvariants(), moneyInvariants(), partInvariants(), creditInvariants())
 }
 
 func orderInvariants() []invariant.Invariant {
 	return []invariant.Invariant{
+		{
+			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
+			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
+				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+		},
 		{
 			Name: "checkout.paid_is_served", About: "money in full for an order means goods, a refund, or a hold with a reason",
 			Query: `SELECT o.order_no, o.status || ' although paid by ' || p.payment_no FROM payments p
@@ -146,7 +153,8 @@ func moneyInvariants() []invariant.Invariant {
 				UNION ALL SELECT payment_id, currency, -amount, 0 FROM refunds WHERE status = 'succeeded'
 				UNION ALL SELECT COALESCE(r.payment_id, e.subject_id), g.currency, 0, g.amount FROM all_ledger_postings g
 					JOIN ledger_entries e ON e.id = g.entry_id LEFT JOIN refunds r ON r.id = e.subject_id
-					WHERE g.account LIKE 'provider/%' AND e.kind <> 'fee' AND e.kind NOT LIKE 'adjustment/%') m
+					WHERE (g.account LIKE 'provider/%' AND e.kind <> 'fee' AND e.kind NOT LIKE 'adjustment/%')
+					OR (g.account LIKE 'credit/%' AND e.kind IN ('payment', 'refund_paid'))) m
 				LEFT JOIN payments p ON p.id = m.payment_id
 				GROUP BY m.payment_id, p.payment_no, m.currency HAVING SUM(m.moved) <> SUM(m.booked)`,
 		},
@@ -164,12 +172,30 @@ func moneyInvariants() []invariant.Invariant {
 				AND (p.provider <> 'offline' OR NOT EXISTS (SELECT 1 FROM approvals a
 				WHERE a.subject_id = p.id AND a.kind = 'offline_payment' AND a.status = 'approved'))`,
 		},
+	}
+}
+
+func creditInvariants() []invariant.Invariant {
+	return []invariant.Invariant{
 		{
-			Name: "checkout.nothing_across_merchants", About: "an order's payments, deliveries and refunds are of its own merchant",
-			Query: `SELECT o.order_no, 'payment' FROM all_orders o JOIN payments x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'delivery' FROM all_orders o JOIN deliveries x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'refund' FROM all_orders o JOIN refunds x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id
-				UNION ALL SELECT o.order_no, 'card' FROM all_orders o JOIN cards x ON x.order_id = o.id WHERE x.merchant_id <> o.merchant_id`,
+			Name: "checkout.credit_spent_once", About: "what store credit paid is one movement of the payment's amount, and nothing else is",
+			Query: `SELECT p.payment_no, p.provider || ' received ' || p.received || ', spent ' || COALESCE(-m.amount, 0) FROM payments p
+				LEFT JOIN credit_movements m ON m.kind = 'spent' AND m.subject_id = p.id AND m.merchant_id = p.merchant_id
+				WHERE (p.provider = 'balance' OR p.settled_by = 'credit' OR m.id IS NOT NULL)
+				AND (p.provider <> 'balance' OR p.settled_by <> 'credit' OR p.received <> COALESCE(-m.amount, 0))
+				UNION ALL SELECT c.number, 'spent for no payment' FROM credit_movements m JOIN credit_accounts c ON c.id = m.credit_id
+				LEFT JOIN payments p ON p.id = m.subject_id WHERE m.kind = 'spent' AND p.id IS NULL`,
+		},
+		{
+			Name: "checkout.credit_returned_once", About: "a refund to store credit is done, and is one movement of its amount; credit returns where it was spent",
+			Query: `SELECT r.refund_no, r.status || ' ' || r.amount || ', returned ' || COALESCE(m.amount, 0) FROM refunds r
+				LEFT JOIN credit_movements m ON m.kind = 'returned' AND m.subject_id = r.id AND m.credit_id = r.credit_id
+				WHERE r.credit_id IS NOT NULL AND (r.status <> 'succeeded' OR r.amount <> COALESCE(m.amount, 0))
+				UNION ALL SELECT c.number, 'returned by no refund' FROM credit_movements m JOIN credit_accounts c ON c.id = m.credit_id
+				LEFT JOIN refunds r ON r.id = m.subject_id AND r.credit_id = m.credit_id WHERE m.kind = 'returned' AND r.id IS NULL
+				UNION ALL SELECT r.refund_no, 'went elsewhere' FROM refunds r
+				JOIN credit_movements m ON m.kind = 'spent' AND m.subject_id = r.payment_id
+				WHERE r.credit_id IS NULL OR r.credit_id <> m.credit_id`,
 		},
 	}
 }

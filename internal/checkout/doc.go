@@ -8,7 +8,8 @@
 //	          platform, however often and in whatever order it is told
 //	Expire    closes unpaid orders, asking the platform to close first
 //	Refund    promises all or a part of an order's money back in a
-//	          transaction, a job does it
+//	          transaction, a job does it; what is or becomes store credit
+//	          is back in that transaction
 //	ResolveHold   a person decides about money that did not fit, or a refund
 //	          that the platform refused
 //	Reveal    shows what was delivered, and records that it did
@@ -22,7 +23,8 @@
 // settleTx run a batch by statements on sets of rows, and leave what is not
 // ordinary to the path of single requests (batch.go). On SQLite, which commits
 // many closures at once itself, each request is a closure. Locks are taken in
-// one order: contact, order, payment, cards, and the counters of stock last.
+// one order: contact, order, payment, store credit, cards, and the counters of
+// stock last.
 //
 // Money in a case of the hold desk is moved by that case only. What an order
 // gives back is what it took when it was placed, whatever staff changed since.

@@ -59,7 +59,7 @@ type Told struct {
 func (s *Service) SettleTogether(ctx context.Context, told []Told) ([]Outcome, error) {
 	batch := make([]settling, len(told))
 	for i, r := range told {
-		batch[i] = settling{r.Account, r.Report, "callback", originOf(ctx)}
+		batch[i] = settling{account: r.Account, report: r.Report, by: "callback", origin: originOf(ctx)}
 	}
 	results, err := s.settleMany(ctx, batch)
 	outcomes := make([]Outcome, len(results))

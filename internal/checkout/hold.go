@@ -36,7 +36,7 @@ func (s *Service) ResolveHold(ctx context.Context, merchantID, holdID id.ID, act
 		if err != nil || action != HoldRefund {
 			return err
 		}
-		return underLimitTx(tx, merchantID, h.OrderID)
+		return orderUnderLimitTx(tx, merchantID, h.OrderID)
 	})
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/account"
 	"panshi/internal/catalog"
 	"panshi/internal/check"
 	"panshi/internal/checkout"
@@ -72,6 +73,8 @@ func newShopOn(t *testing.T, d db.DB, change ...func(*checkout.Config)) *shop {
 	accounts := payment.NewAccounts(d, v, map[string]payment.Factory{
 		"wechatpay": func([]byte) (payment.Provider, error) { return s.platform, nil },
 		"other":     func([]byte) (payment.Provider, error) { return s.other, nil },
+
+		payment.Balance: payment.NewBalance,
 	})
 	s.accounts = accounts
 	s.merchant, err = merchant.NewService(d, systemClock{}).Put(t.Context(), merchant.Merchant{
@@ -259,7 +262,7 @@ func invariants() []invariant.Invariant {
 	var all []invariant.Invariant
 	for _, list := range [][]invariant.Invariant{
 		merchant.Invariants(), catalog.Invariants(), stock.Invariants(), order.Invariants(), payment.Invariants(),
-		delivery.Invariants(), ledger.Invariants(), jobs.Invariants(), checkout.Invariants(),
+		delivery.Invariants(), ledger.Invariants(), account.Invariants(), jobs.Invariants(), checkout.Invariants(),
 	} {
 		all = append(all, list...)
 	}

@@ -38,20 +38,25 @@ func refundLimitTx(tx *db.Tx, merchantID id.ID) (limit int64, err error) {
 	return limit, err
 }
 
-// underLimitTx refuses what one person may not give back: what counts is all
-// that staff gave back of a locked order, so that several small refunds are one
-// large one. Refunds that the shop decides itself (paid twice, sold out
-// meanwhile) do not count.
-func underLimitTx(tx *db.Tx, merchantID, orderID id.ID) error {
+// underLimitTx refuses an amount above what one person may give.
+func underLimitTx(tx *db.Tx, merchantID id.ID, minor int64) error {
 	limit, err := refundLimitTx(tx, merchantID)
-	if err != nil {
-		return err
-	}
-	given, err := payment.GivenByStaffTx(tx, merchantID, orderID)
-	if err == nil && given > limit {
+	if err == nil && minor > limit {
 		err = errApprovalRequired
 	}
 	return err
+}
+
+// orderUnderLimitTx refuses what one person may not give back: what counts is all
+// that staff gave back of a locked order, so that several small refunds are one
+// large one. Refunds that the shop decides itself (paid twice, sold out
+// meanwhile) do not count.
+func orderUnderLimitTx(tx *db.Tx, merchantID, orderID id.ID) error {
+	given, err := payment.GivenByStaffTx(tx, merchantID, orderID)
+	if err != nil {
+		return err
+	}
+	return underLimitTx(tx, merchantID, given)
 }
 
 func setRefundLimitTx(tx *db.Tx, merchantID id.ID, limit int64) error {

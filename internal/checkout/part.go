@@ -28,13 +28,22 @@ type PartLine struct {
 	Quantity int `json:"quantity"`
 }
 
-// RefundRequest asks to give back all or a part of an order.
+// RefundRequest asks to give back all or a part of an order, by its platforms
+// or as store credit.
 type RefundRequest struct {
 	MerchantID id.ID
 	OrderNo    string
 	Key        string // Idempotency-Key
 	Reason     string // for the record and the platform
 	Part
+	Target
+}
+
+// Target is where a refund goes: back the way the money came, or to store
+// credit.
+type Target struct {
+	ToCredit bool  `json:"to_credit,omitempty"` // what platforms took becomes store credit, at once and for good
+	CreditID id.ID `json:"credit_id,omitzero"`  // whose; zero: a new account for the order's contact
 }
 
 // maxParts is how many refunds an order makes before it can only give back all:
@@ -46,12 +55,16 @@ var (
 	errPartAmbiguous = errs.Field("lines", "refund_part_ambiguous", "give an amount or lines, not both")
 	errPartLine      = errs.Field("lines", "refund_line_unknown", "the order has no such line")
 	errPartTooMuch   = errs.Field("lines", "refund_line_too_much", "fewer of this line are left to give back")
+	errTargetIdle    = errs.Field("credit_id", "credit_not_taken", "an account of store credit is named, and the refund goes to the payer")
 	errNothingLeft   = errs.New(errs.Conflict, "nothing_to_refund", "nothing of this order is left to give back")
 )
 
 func (r RefundRequest) check() error {
 	if err := checkText("reason", r.Reason, 1, 200); err != nil {
 		return err
+	}
+	if !r.ToCredit && !r.CreditID.IsZero() {
+		return errTargetIdle
 	}
 	return r.Part.check()
 }
@@ -76,14 +89,17 @@ func (p Part) check() error {
 	return nil
 }
 
-// detail adds the lines, if any, to what a person reads: "1x2 3x1" is two items
-// of line 1 and one of line 3.
-func (p Part) detail(of map[string]string) map[string]string {
-	if len(p.Lines) == 0 {
+// detail adds to what a person reads the lines, if any, and that credit is where
+// it goes: "1x2 3x1" is two items of line 1 and one of line 3.
+func (r RefundRequest) detail(of map[string]string) map[string]string {
+	if r.ToCredit {
+		of["to"] = "credit"
+	}
+	if len(r.Lines) == 0 {
 		return of
 	}
-	words := make([]string, len(p.Lines))
-	for i, l := range p.Lines {
+	words := make([]string, len(r.Lines))
+	for i, l := range r.Lines {
 		words[i] = fmt.Sprintf("%dx%d", l.LineNo, l.Quantity)
 	}
 	of["lines"] = strings.Join(words, " ")
@@ -92,7 +108,7 @@ func (p Part) detail(of map[string]string) map[string]string {
 
 // refundKey is the use of the request's idempotency key for an order.
 func (s *Service) refundKey(o order.Order, r RefundRequest) (idempotency, error) {
-	body, err := json.Marshal([]any{r.Reason, r.Part})
+	body, err := json.Marshal([]any{r.Reason, r.Part, r.Target})
 	digest := sha256.Sum256(body)
 	return idempotency{o.MerchantID, "refund/" + o.No, r.Key, s.keepable(o.MerchantID, digest[:])}, err
 }

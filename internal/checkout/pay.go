@@ -35,9 +35,10 @@ type PayRequest struct {
 	BodyDigest []byte
 	Channel    id.ID // any account of a channel; zero: the first channel
 	ClientIP   string
-	PayerID    string // of "jsapi": the payer's openid under the account's application
-	ReturnURL  string // where a browser comes back to; "": the order's page
-	Client     string // "web", "miniprogram", "api"; "": not told
+	PayerID    string      // of "jsapi": the payer's openid under the account's application
+	ReturnURL  string      // where a browser comes back to; "": the order's page
+	Client     string      // "web", "miniprogram", "api"; "": not told
+	Credit     CreditProof // of a channel of store credit
 
 	within time.Duration // how long a platform may take
 }
@@ -50,7 +51,8 @@ var (
 // StartPayment registers a payment of an order at a platform and returns it
 // with what the buyer needs to pay. The payment is written before the platform
 // hears of it, so that a crash in between leaves something to ask about; a
-// repeat with the same key asks the platform again with the same number.
+// repeat with the same key asks the platform again with the same number. Store
+// credit pays at once: the payment comes back paid.
 func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payment, error) {
 	if err := checkKey(r.Key); err != nil {
 		return payment.Payment{}, err
@@ -61,6 +63,12 @@ func (s *Service) StartPayment(ctx context.Context, r PayRequest) (payment.Payme
 	}
 	if err := checkPayer(candidates[0], r.PayerID); err != nil {
 		return payment.Payment{}, err
+	}
+	if err := checkCredit(candidates[0], r.Credit); err != nil {
+		return payment.Payment{}, err
+	}
+	if candidates[0].Provider == payment.Balance {
+		return s.payByCredit(ctx, r, candidates)
 	}
 	return s.startRouted(ctx, r, candidates)
 }

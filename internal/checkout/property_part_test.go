@@ -28,25 +28,32 @@ func lineKey(b *bought, lineNo int) string { return fmt.Sprint(b.Order.No, "/", 
 
 func (w *world) refund(rt *rapid.T) { w.refundPart(rt, checkout.Part{}) }
 
-func (w *world) refundAmount(rt *rapid.T) {
-	w.refundPart(rt, checkout.Part{Minor: rapid.Int64Range(1, 300).Draw(rt, "amount")})
+func (w *world) refundAmount(rt *rapid.T) { w.refundPart(rt, drawnAmount(rt)) }
+
+func (w *world) refundLine(rt *rapid.T) { w.refundPart(rt, drawnLine(rt)) }
+
+func drawnAmount(rt *rapid.T) checkout.Part {
+	return checkout.Part{Minor: rapid.Int64Range(1, 300).Draw(rt, "amount")}
 }
 
-func (w *world) refundLine(rt *rapid.T) {
-	w.refundPart(rt, checkout.Part{Lines: []checkout.PartLine{{
+func drawnLine(rt *rapid.T) checkout.Part {
+	return checkout.Part{Lines: []checkout.PartLine{{
 		LineNo: rapid.IntRange(1, 3).Draw(rt, "line"), Quantity: rapid.IntRange(1, 2).Draw(rt, "quantity"),
-	}}})
+	}}}
 }
 
-// refundPart gives something of an order back, by a request that is repeated.
 func (w *world) refundPart(rt *rapid.T, part checkout.Part) {
 	b := w.one(rt)
-	r := w.refundRequest(b, part)
+	w.refundTwice(rt, b, w.refundRequest(b, part))
+}
+
+// refundTwice gives something of an order back, by a request that is repeated.
+func (w *world) refundTwice(rt *rapid.T, b *bought, r checkout.RefundRequest, codes ...string) {
 	for i := range rapid.IntRange(1, 2).Draw(rt, "times") {
 		_, err := w.svc.RefundOrder(w.t.Context(), r)
-		w.mayFail(err, refundCodes()...)
+		w.mayFail(err, append(codes, refundCodes()...)...)
 		if err == nil && i == 0 {
-			w.notePart(b, part)
+			w.notePart(b, r.Part)
 		}
 	}
 }

@@ -32,6 +32,8 @@ type world struct {
 	broken   string           // query that names the invariants which do not hold
 	n        int
 	pick     int // what a crash is about
+	credit   payment.Account
+	purses   []*purse
 }
 
 // bought is one order as its buyer knows it.
@@ -53,6 +55,8 @@ func TestEveryBuyerHasGoodsOrMoney(t *testing.T) {
 			"notify": w.notify, "notify again": w.notify, "query": w.query, "expire": w.expireSome, "abandon": w.abandon, "pay late": w.payLate, "cancel": w.cancel,
 			"refund": w.refund, "refund an amount": w.refundAmount, "refund a line": w.refundLine, "refund another": w.refundLine,
 			"send refunds": w.send, "refund job": w.refundJob, "refund after all": w.afterAll,
+			"grant": w.grant, "pay by credit": w.payByCredit, "refund to credit": w.refundToCredit,
+			"an amount to credit": w.amountToCredit, "a line to credit": w.lineToCredit, "turn purse": w.turnPurse,
 			"deliver by hand": w.deliver, "resolve": w.resolveSome, "complete": w.complete,
 			"platform": w.turnPlatform, "change the shop": w.changeShop,
 			"crash": w.crash, "crash again": w.crash,
@@ -61,6 +65,7 @@ func TestEveryBuyerHasGoodsOrMoney(t *testing.T) {
 		w.settleAll()
 		w.soundAtOnce()
 		w.verify()
+		w.verifyPurses()
 	})
 }
 
@@ -74,6 +79,7 @@ func newWorld(t *testing.T, rt *rapid.T, d db.DB) *world {
 	w.cards(w.goods[0], 3)
 	w.setCount("work", true, 3)
 	w.shareText(w.goods[2])
+	w.newPurses()
 	return w
 }
 

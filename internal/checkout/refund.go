@@ -28,20 +28,31 @@ type giveBack struct {
 	reason  string
 	by      origin
 	own     bool // the shop's own decision: no limit counts it
+
+	creditID id.ID // the credit account that a platform's money goes to; zero: back to the platform
 }
 
-// refundTx promises money of a payment back and queues the job that sends it.
-// It does not move the order.
+// refundTx promises money of a payment back and sends it. It does not move the
+// order, unless the money is back at once.
 func (s *Service) refundTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 	r, err := promiseTx(tx, g)
 	if err != nil {
 		return r, err
 	}
+	return r, s.sendTx(tx, r)
+}
+
+// sendTx has a promised refund done: what becomes store credit at once, what
+// goes to a platform by a job.
+func (s *Service) sendTx(tx *db.Tx, r payment.Refund) error {
+	if !r.CreditID.IsZero() {
+		return s.refundDoneTx(tx, r, payment.RefundReport{})
+	}
 	if err := jobs.EnqueueTx(tx, r.MerchantID, RefundJob, r.ID); err != nil {
-		return r, err
+		return err
 	}
 	fault.Point("checkout.refund.promised")
-	return r, nil
+	return nil
 }
 
 // promiseTx writes a refund and books it as due.
@@ -50,6 +61,10 @@ func promiseTx(tx *db.Tx, g giveBack) (payment.Refund, error) {
 		ID: id.New(), MerchantID: g.payment.MerchantID, OrderID: g.payment.OrderID, PaymentID: g.payment.ID,
 		No: id.Number("R", tx.Now().In(shopZone())), Amount: g.amount, Status: payment.RefundRequested,
 		Reason: g.reason, Source: g.source, ByStaff: !g.own,
+	}
+	var err error
+	if r.CreditID, err = g.destinationTx(tx); err != nil {
+		return r, err
 	}
 	if err := payment.PromiseRefundTx(tx, g.payment, g.amount.Minor); err != nil {
 		return r, err
@@ -72,11 +87,12 @@ var errOnHold = errs.New(errs.Conflict, "order_on_hold", "this order has an open
 
 // RefundOrder gives back a part of an order, or all that its payments still
 // hold, except what lies on the hold desk. A part leaves the order as it is;
-// when nothing is left it moves to refunding. Work of it that still waits for
-// staff is withdrawn; cards that were delivered stay sold. If all that staff
-// gave back of the order is more than the merchant's limit, it needs an
-// approval first (approval_required; RequestRefund asks for it). Who repeats
-// the key gets the order as it is then, and no other refund.
+// when nothing is left it moves to refunding, and to refunded once all is back.
+// Work of it that still waits for staff is withdrawn; cards that were delivered
+// stay sold. If all that staff gave back of the order is more than the
+// merchant's limit, it needs an approval first (approval_required;
+// RequestRefund asks for it). Who repeats the key gets the order as it is then,
+// and no other refund.
 func (s *Service) RefundOrder(ctx context.Context, r RefundRequest) (v View, err error) {
 	if err := checkKey(r.Key); err != nil {
 		return View{}, err
@@ -131,39 +147,58 @@ func (s *Service) refundOnceTx(tx *db.Tx, o order.Order, r RefundRequest, by ori
 	if err != nil || !fresh {
 		return err
 	}
-	if _, err := s.refundOrderTx(tx, o, r.Part, r.Reason, by); err != nil {
+	if _, err := s.refundOrderTx(tx, o, r, by); err != nil {
 		return err
 	}
-	return underLimitTx(tx, o.MerchantID, o.ID)
+	return orderUnderLimitTx(tx, o.MerchantID, o.ID)
 }
 
-// refundOrderTx gives back a part of a locked order and tells how much that is.
-// If several payments give it, the lines are noted with the first refund.
-func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, part Part, reason string, by origin) (given money.Amount, err error) {
-	p, err := planTx(tx, o, part)
+// refundOrderTx gives back what a request asks for of a locked order and tells
+// how much that is. All is promised and the order moved before any is sent:
+// what is back at once ends the order only if nothing else is under way.
+func (s *Service) refundOrderTx(tx *db.Tx, o order.Order, r RefundRequest, by origin) (given money.Amount, err error) {
+	p, err := planTx(tx, o, r.Part)
 	if err != nil {
 		return given, err
 	}
 	if err := audit.RecordTx(tx, by.sign(audit.Record{
 		MerchantID: o.MerchantID, Action: "order.refund_ordered", SubjectKind: "order", SubjectID: o.ID,
-		Detail: part.detail(map[string]string{"reason": reason, "amount": p.total.String()}),
+		Detail: r.detail(map[string]string{"reason": r.Reason, "amount": p.total.String()}),
 	})); err != nil {
 		return given, err
 	}
-	for i, g := range p.takes {
-		g.reason, g.by = reason, by
-		r, err := s.refundTx(tx, g)
-		if err != nil {
-			return given, err
-		}
-		if i > 0 {
-			continue
-		}
-		if err := payment.InsertRefundLinesTx(tx, r, p.refundLines()); err != nil {
+	creditID, err := s.creditForTx(tx, o, p.takes, r.Target, by)
+	if err != nil {
+		return given, err
+	}
+	for i := range p.takes {
+		p.takes[i].reason, p.takes[i].by, p.takes[i].creditID = r.Reason, by, creditID
+	}
+	promised, err := promiseAllTx(tx, p)
+	if err != nil {
+		return given, err
+	}
+	if err := s.takeGoodsTx(tx, o, p); err != nil {
+		return given, err
+	}
+	for _, r := range promised {
+		if err := s.sendTx(tx, r); err != nil {
 			return given, err
 		}
 	}
-	return p.total, s.takeGoodsTx(tx, o, p)
+	return p.total, nil
+}
+
+// promiseAllTx promises what a plan takes. The lines are noted with the first
+// refund if several payments give it.
+func promiseAllTx(tx *db.Tx, p plan) (promised []payment.Refund, err error) {
+	promised = make([]payment.Refund, len(p.takes))
+	for i, g := range p.takes {
+		if promised[i], err = promiseTx(tx, g); err != nil {
+			return nil, err
+		}
+	}
+	return promised, payment.InsertRefundLinesTx(tx, promised[0], p.refundLines())
 }
 
 // takeGoodsTx withdraws the work that a refund pays for, and moves the order on:
@@ -234,8 +269,7 @@ func (s *Service) refundDoneTx(tx *db.Tx, r payment.Refund, report payment.Refun
 			return err
 		}
 	}
-	if err := ledger.PostTx(tx, ledger.Transfer(r.MerchantID, "refund_paid", r.ID,
-		ledger.Provider(p.AccountID), ledger.RefundsDue, r.Amount)); err != nil {
+	if err := bookRefundTx(tx, r, p); err != nil {
 		return err
 	}
 	fault.Point("checkout.refund.booked")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"panshi/internal/account"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
@@ -30,6 +31,7 @@ type settling struct {
 	report  payment.Report
 	by      string
 	origin  origin
+	credit  *account.Credit // that paid; nil: a platform tells
 }
 
 type settleResult struct {
@@ -49,7 +51,7 @@ func (s *Service) Settle(ctx context.Context, account payment.Account, r payment
 	if r.TransactionID == "" || r.PaymentNo == "" {
 		return Ignored, errs.New(errs.Malformed, "report_incomplete", "the report lacks a transaction or payment number")
 	}
-	res, err := s.settleAny(ctx, settling{account, r, by, originOf(ctx)})
+	res, err := s.settleAny(ctx, settling{account: account, report: r, by: by, origin: originOf(ctx)})
 	if err != nil {
 		return Ignored, err
 	}

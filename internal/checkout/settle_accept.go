@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"panshi/internal/account"
 	"panshi/internal/audit"
 	"panshi/internal/db"
 	"panshi/internal/fault"
@@ -20,16 +21,28 @@ func (s *Service) acceptTx(tx *db.Tx, in settling, p payment.Payment) settleResu
 		return settleResult{err: err}
 	}
 	p.Status, p.Received = payment.Paid, in.report.Amount.Minor
-	if err := ledger.PostTx(tx, bookedAs(p)); err != nil {
-		return settleResult{err: err}
-	}
-	fault.Point("checkout.settle.money-booked")
 	o, err := order.ByIDTx(tx, p.MerchantID, p.OrderID)
 	if err != nil {
 		return settleResult{err: err}
 	}
+	if err := bookTx(tx, in, p, o); err != nil {
+		return settleResult{err: err}
+	}
+	fault.Point("checkout.settle.money-booked")
 	outcome, err := s.giveTx(tx, o, p, in)
 	return settleResult{outcome: outcome, err: err}
+}
+
+// bookTx books a payment in full: what a platform took, or what store credit
+// paid.
+func bookTx(tx *db.Tx, in settling, p payment.Payment, o order.Order) error {
+	if in.credit == nil {
+		return ledger.PostTx(tx, bookedAs(p))
+	}
+	_, err := account.MoveTx(tx, *in.credit, account.Change{
+		Kind: account.Spent, Minor: -p.Amount.Minor, SubjectID: p.ID, Against: ledger.Sales, OrderNo: o.No,
+	})
+	return err
 }
 
 // bookedAs is the booking of a payment in full.
@@ -110,8 +123,12 @@ func allLeftTx(tx *db.Tx, o order.Order, lines []order.Line) (bool, error) {
 }
 
 func record(o order.Order, in settling, action string, p payment.Payment) audit.Record {
+	actor := audit.Actor{Kind: "platform", ID: p.AccountID.String()}
+	if in.credit != nil {
+		actor = in.origin.actor
+	}
 	return audit.Record{
-		MerchantID: o.MerchantID, Actor: audit.Actor{Kind: "platform", ID: p.AccountID.String()}, Action: action,
+		MerchantID: o.MerchantID, Actor: actor, Action: action,
 		SubjectKind: "order", SubjectID: o.ID, RequestID: in.origin.request,
 		Detail: map[string]string{"by": in.by, "payment_no": p.No, "amount": p.Amount.String()},
 	}

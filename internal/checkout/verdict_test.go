@@ -121,7 +121,7 @@ func (w *world) verify() {
 	}
 }
 
-// moneyOf tells what the platform took for an order and gave back.
+// moneyOf tells what platform and store credit took for an order and gave back.
 func (w *world) moneyOf(b *bought, v checkout.View) (in, out int64) {
 	for _, no := range b.payments {
 		if r := w.platform.trades[no]; r.State == payment.StatePaid {
@@ -134,7 +134,8 @@ func (w *world) moneyOf(b *bought, v checkout.View) (in, out int64) {
 	for _, r := range v.Refunds {
 		out += w.platform.refunds[r.No].Amount.Minor
 	}
-	return in, out + w.byHand[b.Order.No]
+	spent, returned := w.creditOf(b)
+	return in + spent, out + returned + w.byHand[b.Order.No]
 }
 
 // got tells whether the buyer has the goods, all of them, or work for them

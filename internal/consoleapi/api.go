@@ -73,6 +73,7 @@ const (
 	tagReconcile = "reconcile"
 	tagMoney     = "money"
 	tagAlerts    = "alerts"
+	tagCredit    = "store credit"
 )
 
 const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills, alerts.
@@ -96,7 +97,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagAlerts},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagAlerts, tagCredit},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -120,6 +121,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addApprovals()
 	a.addMoney()
 	a.addAlerts()
+	a.addCredits()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

@@ -15,9 +15,9 @@ import (
 
 type approvalView struct {
 	ID            string            `json:"id" doc:"The request."`
-	Kind          string            `json:"kind" enum:"refund,hold_refund,offline_payment,refund_limit,payment_account,payment_account_rules" doc:"What is asked."`
+	Kind          string            `json:"kind" enum:"refund,hold_refund,offline_payment,refund_limit,payment_account,payment_account_rules,credit_grant,credit_take_back" doc:"What is asked."`
 	Status        string            `json:"status" enum:"pending,approved,rejected,withdrawn,expired" doc:"approved: it was done, in the same moment."`
-	SubjectKind   string            `json:"subject_kind" doc:"What it is about: order, payment, hold, payment_account or merchant."`
+	SubjectKind   string            `json:"subject_kind" doc:"What it is about: order, payment, hold, payment_account, credit or merchant."`
 	SubjectID     string            `json:"subject_id" doc:"Which one."`
 	Amount        int64             `json:"amount,omitempty" doc:"In minor units; nothing if it is not about money."`
 	Currency      string            `json:"currency,omitempty" doc:"ISO 4217."`
@@ -96,7 +96,7 @@ func (a *api) addApprovals() {
 			errs.NotFound: unknown, errs.Unauthenticated: {"sign_in_failed"}, errs.TooMany: {"sign_in_delayed"},
 			errs.Forbidden: {"approval_self"},
 			errs.Conflict: undecidable("approval_changed", "approval_early", "approval_stale", "order_state", "order_on_hold",
-				"nothing_to_refund", "payment_settled", "reference_used", "account_is_sandbox"),
+				"nothing_to_refund", "payment_settled", "reference_used", "account_is_sandbox", "credit_insufficient", "credit_state", "credit_currency"),
 		},
 	}, a.approve)
 	register(a, web.Operation{

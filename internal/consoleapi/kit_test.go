@@ -98,6 +98,7 @@ func newKit(t testing.TB) *kit {
 	k.accounts = payment.NewAccounts(k.db, v, map[string]payment.Factory{
 		"fakepay":       func([]byte) (payment.Provider, error) { return fakePay{k}, nil },
 		payment.Offline: payment.NewOffline,
+		payment.Balance: payment.NewBalance,
 	})
 	k.access = access.NewService(k.db, v, k.clock)
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)

@@ -74,7 +74,8 @@ func (a *api) addMoney() {
 		Summary:    "Ask for approval to give back a part of an order, or all that it still holds",
 		Permission: perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
-			errs.NotFound: unknown, errs.Invalid: refundPartCodes(), errs.Conflict: {"approval_pending", "order_state", "order_on_hold", "nothing_to_refund", "too_many_refunds"},
+			errs.NotFound: append([]string{"credit_unknown"}, unknown...), errs.Invalid: refundBodyCodes(),
+			errs.Conflict: append(refundStateCodes(), "approval_pending"),
 		},
 	}, a.requestRefund)
 	register(a, web.Operation{
@@ -119,7 +120,11 @@ func (a *api) addLimits() {
 }
 
 func (a *api) requestRefund(ctx context.Context, p access.Principal, in *requestRefundIn) (*approvalOut, error) {
-	return showApproval(a.deps.Checkout.RequestRefund(ctx, in.Body.request(p, in.OrderNo)))
+	r, err := in.Body.request(p, in.OrderNo)
+	if err != nil {
+		return nil, err
+	}
+	return showApproval(a.deps.Checkout.RequestRefund(ctx, r))
 }
 
 func (a *api) requestHoldRefund(ctx context.Context, p access.Principal, in *holdRefundIn) (*approvalOut, error) {

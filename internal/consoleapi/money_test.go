@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/access"
+	"panshi/internal/account"
 	"panshi/internal/audit"
 	"panshi/internal/check"
 	"panshi/internal/checkout"
@@ -50,7 +51,7 @@ func (o *owner) approve(status int, asked object) object {
 func (k *kit) checked() {
 	k.t.Helper()
 	var all []invariant.Invariant
-	for _, list := range [][]invariant.Invariant{checkout.Invariants(), payment.Invariants(), ledger.Invariants(), access.Invariants()} {
+	for _, list := range [][]invariant.Invariant{checkout.Invariants(), payment.Invariants(), ledger.Invariants(), account.Invariants(), access.Invariants()} {
 		all = append(all, list...)
 	}
 	report, err := check.Run(k.ctx(), k.db, all, func(string, int, int) {})

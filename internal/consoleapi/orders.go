@@ -47,11 +47,13 @@ type deliverIn struct {
 	}
 }
 
-// RefundBody says what of an order is to be given back.
+// RefundBody says what of an order is to be given back, and where to.
 type RefundBody struct {
-	Reason string           `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
-	Amount int64            `json:"amount,omitempty" minimum:"1" maximum:"1000000000000" doc:"A part, in minor units. Without amount and lines: all that is left."`
-	Lines  []refundLineBody `json:"lines,omitempty" minItems:"1" maxItems:"50" doc:"Items of lines at their unit price, instead of an amount. A line is never given back twice."`
+	Reason   string           `json:"reason" minLength:"1" maxLength:"200" doc:"For the record and the platform."`
+	Amount   int64            `json:"amount,omitempty" minimum:"1" maximum:"1000000000000" doc:"A part, in minor units. Without amount and lines: all that is left."`
+	Lines    []refundLineBody `json:"lines,omitempty" minItems:"1" maxItems:"50" doc:"Items of lines at their unit price, instead of an amount. A line is never given back twice."`
+	To       string           `json:"to,omitempty" enum:"payer,credit" doc:"payer: back the way it came. credit: what platforms took becomes store credit, at once and for good. Nothing: payer."`
+	CreditID string           `json:"credit_id,omitempty" format:"uuid" maxLength:"36" doc:"With to credit: which account; nothing: a new one for the order's contact."`
 }
 
 type refundLineBody struct {
@@ -96,18 +98,26 @@ func (a *api) addOrders() {
 	}, a.deliver)
 	register(a, web.Operation{
 		Method: http.MethodPost, Path: one + "/refund", ID: "refund_order", Tag: tagOrders, Summary: "Give back a part of an order, or all that it still holds",
-		Description: "A part leaves the order's state; when nothing is left the order is refunding, and refunded when the platform has paid it all back. Work that still waits is withdrawn and its stock is back on the shelf; cards that were delivered stay with the buyer. approval_required: all that staff gave back of this order, together with this, is above the limit.",
+		Description: "A part leaves the order's state; when nothing is left the order is refunding, and refunded when all is back: store credit at once, the rest when the platform has paid it. Work that still waits is withdrawn and its stock is back on the shelf; cards that were delivered stay with the buyer. approval_required: all that staff gave back of this order, together with this, is above the limit.",
 		Permission:  perm.OrdersRefund, Priority: perm.Critical, Limit: web.LimitStaff,
 		Errors: map[errs.Kind][]string{
-			errs.NotFound: unknown, errs.Invalid: append(refundPartCodes(), "idempotency_key_missing", "idempotency_key_invalid"),
-			errs.Conflict: {"order_state", "nothing_to_refund", "order_on_hold", "too_many_refunds", "approval_required", "idempotency_conflict"},
+			errs.NotFound: append([]string{"credit_unknown"}, unknown...),
+			errs.Invalid:  append(refundBodyCodes(), "idempotency_key_missing", "idempotency_key_invalid"),
+			errs.Conflict: append(refundStateCodes(), "approval_required", "idempotency_conflict"),
 		},
 	}, a.refund)
 }
 
-// refundPartCodes are those of a part that an order cannot give back.
-func refundPartCodes() []string {
-	return []string{"refund_too_much", "refund_part_ambiguous", "refund_line_unknown", "refund_line_too_much", "duplicate_line"}
+// refundBodyCodes are those of a part that an order cannot give back, and of a
+// place that it cannot go to.
+func refundBodyCodes() []string {
+	return []string{"refund_too_much", "refund_part_ambiguous", "refund_line_unknown", "refund_line_too_much", "duplicate_line", "credit_not_taken"}
+}
+
+// refundStateCodes are those of an order or a credit account that allows no
+// refund as it is now.
+func refundStateCodes() []string {
+	return []string{"order_state", "order_on_hold", "nothing_to_refund", "too_many_refunds", "credit_state", "credit_currency"}
 }
 
 func (a *api) listOrders(ctx context.Context, p access.Principal, in *listOrdersIn) (*ordersOut, error) {
@@ -190,16 +200,25 @@ func (a *api) deliver(ctx context.Context, p access.Principal, in *deliverIn) (*
 }
 
 func (a *api) refund(ctx context.Context, p access.Principal, in *refundIn) (*orderOut, error) {
-	r := in.Body.request(p, in.OrderNo)
+	r, err := in.Body.request(p, in.OrderNo)
+	if err != nil {
+		return nil, err
+	}
 	r.Key = in.IdempotencyKey
 	v, err := a.deps.Checkout.RefundOrder(ctx, r)
 	return a.showOrder(ctx, v, err)
 }
 
-func (b RefundBody) request(p access.Principal, orderNo string) checkout.RefundRequest {
-	r := checkout.RefundRequest{MerchantID: p.MerchantID, OrderNo: orderNo, Reason: b.Reason, Part: checkout.Part{Minor: b.Amount}}
+func (b RefundBody) request(p access.Principal, orderNo string) (r checkout.RefundRequest, err error) {
+	r = checkout.RefundRequest{
+		MerchantID: p.MerchantID, OrderNo: orderNo, Reason: b.Reason,
+		Part: checkout.Part{Minor: b.Amount}, Target: checkout.Target{ToCredit: b.To == "credit"},
+	}
 	for _, l := range b.Lines {
 		r.Lines = append(r.Lines, checkout.PartLine(l))
 	}
-	return r
+	if b.CreditID != "" {
+		r.CreditID, err = parseCredit(b.CreditID)
+	}
+	return r, err
 }

@@ -63,7 +63,7 @@ type orderPayment struct {
 	Refunded      int64      `json:"refunded" doc:"Given back, or promised back."`
 	Currency      string     `json:"currency" doc:"ISO 4217."`
 	TransactionID string     `json:"transaction_id" doc:"The platform's number; nothing before."`
-	SettledBy     string     `json:"settled_by" doc:"callback, query, close or approval (a confirmed transfer); nothing before."`
+	SettledBy     string     `json:"settled_by" doc:"callback, query, close, approval (a confirmed transfer) or credit (store credit); nothing before."`
 	PaidAt        *time.Time `json:"paid_at,omitempty" doc:"Missing before."`
 }
 
@@ -73,6 +73,7 @@ type orderRefund struct {
 	Amount   int64  `json:"amount" doc:"In minor units."`
 	Currency string `json:"currency" doc:"ISO 4217."`
 	Reason   string `json:"reason" doc:"Why."`
+	CreditID string `json:"credit_id,omitempty" doc:"The account of store credit that it went to; missing: back to the platform."`
 
 	PaymentNo string         `json:"payment_no" doc:"The payment that it is taken from."`
 	ByStaff   bool           `json:"by_staff" doc:"Staff decided it, not the shop by itself; only this counts towards the limit."`
@@ -102,16 +103,20 @@ func (a *api) summaryOf(o order.Order) (OrderSummary, error) {
 	if err != nil {
 		return OrderSummary{}, err
 	}
-	mask := vault.MaskPhone
-	if o.ContactKind == order.Email {
-		mask = vault.MaskEmail
-	}
 	return OrderSummary{
 		OrderNo: o.No, Status: string(o.Status), Total: o.Total.Minor, Currency: string(o.Total.Currency),
-		Contact: maskedContact{Kind: string(o.ContactKind), Masked: mask(string(value))}, HoldReason: o.HoldReason,
+		Contact: maskedOf(o.ContactKind, string(value)), HoldReason: o.HoldReason,
 		CreatedAt: o.CreatedAt, ExpiresAt: o.ExpiresAt,
 		PaidAt: momentOrNone(o.PaidAt), DeliveredAt: momentOrNone(o.DeliveredAt), ClosedAt: momentOrNone(o.ClosedAt),
 	}, nil
+}
+
+func maskedOf(kind order.ContactKind, value string) maskedContact {
+	mask := vault.MaskPhone
+	if kind == order.Email {
+		mask = vault.MaskEmail
+	}
+	return maskedContact{Kind: string(kind), Masked: mask(value)}
 }
 
 func momentOrNone(t time.Time) *time.Time {
@@ -163,7 +168,7 @@ func refundsOf(v checkout.View) []orderRefund {
 	for i, r := range v.Refunds {
 		out[i] = orderRefund{
 			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency), Reason: r.Reason,
-			PaymentNo: payments[r.PaymentID], ByStaff: r.ByStaff, CreatedAt: r.CreatedAt, DoneAt: momentOrNone(r.DoneAt),
+			CreditID: r.CreditID.String(), PaymentNo: payments[r.PaymentID], ByStaff: r.ByStaff, CreatedAt: r.CreatedAt, DoneAt: momentOrNone(r.DoneAt),
 			Lines: append([]refundedLine{}, lines[r.ID]...),
 		}
 	}

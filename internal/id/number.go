@@ -41,3 +41,16 @@ func Number(prefix string, now time.Time) string {
 	}
 	return prefix + now.Format("20060102") + string(tail[:])
 }
+
+// Short returns a public number for people to write down: the prefix and ten
+// random characters of [0-9A-Z]. It names and proves nothing.
+func Short(prefix string) string {
+	var tail [10]byte
+	if _, err := rand.Read(tail[:]); err != nil {
+		panic("id: the system's random source failed: " + err.Error())
+	}
+	for i, b := range tail {
+		tail[i] = alphabet[b&31]
+	}
+	return prefix + string(tail[:])
+}

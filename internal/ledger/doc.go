@@ -7,7 +7,8 @@
 //
 // Accounts are text: "provider/<payment account>" (money at a platform),
 // "sales", "suspense" (money that does not fit an order), "refunds_due" (money
-// promised back). Money that does not fit goes from suspense to sales when a
+// promised back), "credit/<number>" (what the shop owes to
+// a credit account) and "credit_granted" (what was granted there). Money that does not fit goes from suspense to sales when a
 // person accepts it; a refund that the platform refuses is booked back.
 // "adjustments" has the other side of what a person booked to make a day agree
 // with the platform's bill, "fees" what platforms keep.

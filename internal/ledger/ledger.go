@@ -14,7 +14,8 @@ const (
 	Sales      = "sales"
 	Suspense   = "suspense"
 	RefundsDue = "refunds_due"
-	Fees       = "fees" // what the platforms keep for themselves
+	Fees       = "fees"           // what the platforms keep for themselves
+	Goodwill   = "credit_granted" // what store credit was granted for nothing, less what was taken back
 	// Adjustments is what a person decided that differs between a platform's
 	// bill and the books.
 	Adjustments = "adjustments"

@@ -116,3 +116,13 @@ func bySlugTx(tx *db.Tx, slug string) (Merchant, error) {
 func AllTx(tx *db.Tx) ([]Merchant, error) {
 	return db.Collect(tx, scan, `SELECT `+columns+` FROM merchants ORDER BY is_default DESC, id`)
 }
+
+// CurrencyTx reads what currency a merchant sells in.
+func CurrencyTx(tx *db.Tx, merchantID id.ID) (money.Currency, error) {
+	var currency string
+	err := tx.Get([]any{&currency}, `SELECT currency FROM merchants WHERE id = $1`, merchantID)
+	if errors.Is(err, db.ErrNoRows) {
+		err = ErrNotFound
+	}
+	return money.Currency(currency), err
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"panshi/internal/account"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -76,6 +77,8 @@ func samples() []sample {
 		{vault.Cards, `SELECT id, content_sealed FROM cards ORDER BY id DESC LIMIT 1`, stock.CardCell},
 		{vault.PII, `SELECT id, contact_sealed FROM orders ORDER BY id LIMIT 1`, order.ContactCell},
 		{vault.PII, `SELECT id, contact_sealed FROM orders ORDER BY id DESC LIMIT 1`, order.ContactCell},
+		{vault.PII, `SELECT id, contact_sealed FROM credit_accounts ORDER BY id LIMIT 1`, account.ContactCell},
+		{vault.PII, `SELECT id, contact_sealed FROM credit_accounts ORDER BY id DESC LIMIT 1`, account.ContactCell},
 	}
 }
 

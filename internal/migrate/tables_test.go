@@ -8,15 +8,21 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/account"
 	"panshi/internal/app"
 	"panshi/internal/archive"
 	"panshi/internal/bulk"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/db/dbtest"
 	"panshi/internal/db/postgres"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/db/transfer"
+	"panshi/internal/id"
+	"panshi/internal/ledger"
 	"panshi/internal/migrate"
+	"panshi/internal/money"
+	"panshi/internal/vault"
 )
 
 // TestEveryTableMoves moves a shop that has rows in every table that any
@@ -83,7 +89,33 @@ func fillTheRest(t *testing.T, dir string) {
 	for _, statement := range theRest() {
 		exec(t, d, statement)
 	}
+	grantCredit(t, d, dir)
 	require.NoError(t, d.Close())
+}
+
+// grantCredit gives the shop store credit: its contact is sealed, so that no
+// statement alone can write it.
+func grantCredit(t *testing.T, d db.DB, dir string) {
+	t.Helper()
+	v, err := vault.Open(vault.DefaultConfig(dir))
+	require.NoError(t, err)
+	creditID := id.New()
+	sealed, err := v.Seal(vault.PII, account.ContactCell(creditID), []byte("buyer@example.com"))
+	require.NoError(t, err)
+	require.NoError(t, d.Update(t.Context(), func(tx *db.Tx) error {
+		c := account.Credit{
+			ID: creditID, ContactKind: "email", ContactSealed: sealed, ContactIndex: []byte{1}, Balance: money.Of(0, money.CNY),
+		}
+		if err := tx.Get([]any{&c.MerchantID}, `SELECT id FROM merchants`); err != nil {
+			return err
+		}
+		c, err := account.OpenTx(tx, c)
+		if err != nil {
+			return err
+		}
+		_, err = account.MoveTx(tx, c, account.Change{Kind: account.Granted, Minor: 5, SubjectID: id.New(), Against: ledger.Goodwill})
+		return err
+	}))
 }
 
 func theRest() []string {
@@ -106,16 +138,17 @@ func theRest() []string {
 		`INSERT INTO reconcile_days (id, merchant_id, account_id, day, currency, state, run, digest, bill_count, bill_paid, problem, created_at)
 			VALUES (X'0A', ` + merchant + `, ` + account + `, '2026-05-03', 'CNY', 'differs', 2, 'ab', 1, 100, '一笔不同', 1)`,
 		`INSERT INTO reconcile_lines VALUES (` + merchant + `, X'0A', 'payment', '42', '', 'P1', 100, 1, 'SUCCESS', 5)`,
-		`INSERT INTO reconcile_cases VALUES (X'0B', ` + merchant + `, X'0A', 'theirs_only', 'payment', '42', 'P1', 100, 0, 'CNY', 'ask', 2, 1,
-			NULL, '', '', ` + account + `, 100, '', 0, 0)`,
-		`INSERT INTO refund_lines SELECT r.id, l.line_no, r.merchant_id, r.order_id, 1, 0, l.unit_price
-			FROM refunds r JOIN order_lines l ON l.order_id = r.order_id LIMIT 1`,
-		`INSERT INTO approvals VALUES (X'0C', ` + merchant + `, 'refund', 'order', X'0D', 5, 'CNY', 'why', '{}', X'0E', X'0F', 'pending',
-			` + staff + `, 1, 2, NULL, NULL, NULL, NULL, '')`,
 		`INSERT INTO merchant_limits VALUES (` + merchant + `, 500, 1)`,
-		`INSERT INTO alerts (id, merchant_id, dedup, code, subject, severity, state, args, opened_at, last_at)
-			VALUES (X'10', ` + merchant + `, 'd', 'hold_opened', 's', 'critical', 'open', '{}', 1, 1)`,
+		`INSERT INTO approvals (id, merchant_id, kind, subject_kind, subject_id, reason, digest, status, requested_by, requested_at, expires_at,
+			decided_by, decided_at) VALUES (X'0C', ` + merchant + `, 'refund', 'order', X'0D', 'x', X'0E', 'withdrawn', ` + staff + `, 1, 9,
+			` + staff + `, 2)`,
+		`INSERT INTO alerts (id, merchant_id, dedup, code, subject, severity, state, args, opened_at, last_at, resolved_at)
+			VALUES (X'0F', ` + merchant + `, 'd', 'jobs_dead', 's', 'warning', 'resolved', '{}', 1, 1, 2)`,
 		`INSERT INTO alert_deliveries (id, merchant_id, alert_id, event, state, step_since, next_try_at, created_at)
-			VALUES (X'11', ` + merchant + `, X'10', 'opened', 'due', 1, 1, 1)`,
+			VALUES (X'10', ` + merchant + `, X'0F', 'opened', 'dropped', 1, 1, 1)`,
+		`INSERT INTO refund_lines SELECT r.id, l.line_no, r.merchant_id, r.order_id, 1, 0, l.unit_price FROM refunds r
+			JOIN all_order_lines l ON l.order_id = r.order_id LIMIT 1`,
+		`INSERT INTO reconcile_cases (id, merchant_id, day_id, kind, line_kind, transaction_id, number, bill_amount, our_amount, currency, remedy,
+			seen_run, created_at) VALUES (X'0B', ` + merchant + `, X'0A', 'theirs_only', 'payment', '42', 'P1', 100, 0, 'CNY', 'ask', 2, 1)`,
 	}
 }

@@ -54,7 +54,7 @@ func Columns() []dataclass.Table {
 		}),
 		dataclass.Of("refunds", dataclass.Trade, []string{
 			"id", "merchant_id", "order_id", "payment_id", "refund_no", "amount", "currency", "status", "reason",
-			"source", "by_staff", "refund_id", "next_try_at", "tries", "created_at", "done_at",
+			"source", "by_staff", "refund_id", "next_try_at", "tries", "created_at", "done_at", "credit_id",
 		}),
 		dataclass.Of("refund_lines", dataclass.Trade, []string{
 			"refund_id", "line_no", "merchant_id", "order_id", "quantity", "withdrawn", "amount",

@@ -36,6 +36,7 @@ type Refund struct {
 	Reason     string
 	Source     string // the ledger's account that the money leaves: sales or suspense
 	ByStaff    bool   // a person decided it; otherwise the shop did
+	CreditID   id.ID  // the credit account that it goes to; zero: back the way it came
 	NextTryAt  time.Time
 	Tries      int
 	CreatedAt  time.Time
@@ -46,7 +47,7 @@ type Refund struct {
 var ErrRefundUnknown = errs.New(errs.NotFound, "refund_unknown", "there is no such refund")
 
 const refundColumns = `id, merchant_id, order_id, payment_id, refund_no, amount, currency, status, reason, source,
-	by_staff, next_try_at, tries, created_at, done_at`
+	by_staff, next_try_at, tries, created_at, done_at, credit_id`
 
 func scanRefund(rows db.Rows) (Refund, error) {
 	var r Refund
@@ -54,7 +55,7 @@ func scanRefund(rows db.Rows) (Refund, error) {
 	var next, created, done db.Time
 	var byStaff int64
 	err := rows.Scan(&r.ID, &r.MerchantID, &r.OrderID, &r.PaymentID, &r.No, &r.Amount.Minor, &currency, &status,
-		&r.Reason, &r.Source, &byStaff, &next, &r.Tries, &created, &done)
+		&r.Reason, &r.Source, &byStaff, &next, &r.Tries, &created, &done, &r.CreditID)
 	r.Amount.Currency, r.Status, r.ByStaff = money.Currency(currency), RefundStatus(status), byStaff == 1
 	r.NextTryAt, r.CreatedAt, r.DoneAt = next.Time, created.Time, done.Time
 	return r, err
@@ -68,10 +69,10 @@ const QueueHead = 15 * time.Second
 // it; if the queue loses the job, a sweep finds the refund after QueueHead.
 func InsertRefundTx(tx *db.Tx, r Refund) error {
 	_, err := tx.Exec(`INSERT INTO refunds (id, merchant_id, order_id, payment_id, refund_no, amount, currency,
-		status, reason, source, by_staff, next_try_at, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		status, reason, source, by_staff, next_try_at, created_at, credit_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 		r.ID, r.MerchantID, r.OrderID, r.PaymentID, r.No, r.Amount.Minor, string(r.Amount.Currency),
-		string(RefundRequested), r.Reason, r.Source, bit(r.ByStaff), db.Millis(tx.Now().Add(QueueHead)), db.Millis(tx.Now()))
+		string(RefundRequested), r.Reason, r.Source, bit(r.ByStaff), db.Millis(tx.Now().Add(QueueHead)), db.Millis(tx.Now()), r.CreditID)
 	return err
 }
 

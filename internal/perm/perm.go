@@ -35,6 +35,10 @@ const (
 	OrdersSettle Permission = "orders.settle"
 	// LimitsWrite asks for another limit above which refunds need an approval.
 	LimitsWrite Permission = "limits.write"
+	// CreditsRead sees store credit, contacts masked; CreditsWrite grants it,
+	// freezes accounts and issues their codes.
+	CreditsRead  Permission = "credits.read"
+	CreditsWrite Permission = "credits.write"
 	// ApprovalsRead sees requests; ApprovalsDecide allows what others asked.
 	ApprovalsRead   Permission = "approvals.read"
 	ApprovalsDecide Permission = "approvals.decide"

@@ -106,6 +106,7 @@ func ourRefundsTx(tx *db.Tx, d Day, w window) ([]pair, error) {
 		bookedLive+ofRefund+` + `+bookedOld+ofRefund+`
 		FROM refunds r JOIN payments p ON p.id = r.payment_id
 		WHERE r.merchant_id = $1 AND r.done_at >= $2 AND r.done_at < $3 AND r.status = 'succeeded' AND r.id > $4
+		AND r.credit_id IS NULL
 		AND NOT EXISTS (SELECT 1 FROM reconcile_lines l WHERE l.merchant_id = r.merchant_id AND l.kind = 'refund'
 			AND l.transaction_id = p.transaction_id AND l.refund_no = r.refund_no)
 		ORDER BY r.id LIMIT $5`, d.MerchantID, db.Millis(w.from), db.Millis(w.to), w.after, pageLines)

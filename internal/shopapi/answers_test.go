@@ -112,7 +112,8 @@ func TestDigestTellsRequestsApart(t *testing.T) {
 		placeDigest([]checkout.PlaceLine{{SKUID: a, Quantity: 1}}, order.Contact{Kind: order.Phone, Value: mailTo.Value}),
 		placeDigest([]checkout.PlaceLine{{SKUID: a, Quantity: 1}}, order.Contact{Kind: order.Email, Value: "a@example.co"}),
 		placeDigest(nil, order.Contact{}),
-		payDigest(a, ""), payDigest(b, ""), payDigest(id.ID{}, ""), payDigest(a, "payer"),
+		payDigest(a, "", creditProof{}), payDigest(b, "", creditProof{}), payDigest(id.ID{}, "", creditProof{}), payDigest(a, "payer", creditProof{}),
+		payDigest(a, "", creditProof{"C1", "x"}), payDigest(a, "", creditProof{"C1x", ""}), payDigest(a, "", creditProof{"C1", "y"}),
 	}
 	seen := map[string]int{}
 	for i, d := range all {
@@ -237,7 +238,7 @@ func TestStartPayment(t *testing.T) {
 		require.Equal(t, asked[0], r, "a channel's id, kind and names mean the same")
 	}
 	require.Equal(t, checkout.PayRequest{
-		MerchantID: shopID, OrderNo: orderNo, Token: goodToken, Key: "key-1", BodyDigest: payDigest(accountID, ""),
+		MerchantID: shopID, OrderNo: orderNo, Token: goodToken, Key: "key-1", BodyDigest: payDigest(accountID, "", creditProof{}),
 		Channel: accountID, ClientIP: "192.0.2.1",
 	}, asked[0])
 }

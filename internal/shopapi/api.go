@@ -51,6 +51,12 @@ type Payments interface {
 	Nudge(ctx context.Context, merchantID, orderID id.ID) error
 }
 
+// Credits shows an account of store credit to who has its number and code;
+// anything else is credit_unknown. checkout.Service does it.
+type Credits interface {
+	Credit(ctx context.Context, merchantID id.ID, p checkout.CreditProof, before id.ID, limit int) (checkout.CreditView, error)
+}
+
 // Deps is what the API stands on. All are needed.
 type Deps struct {
 	Shops    Shops
@@ -58,6 +64,7 @@ type Deps struct {
 	Channels Channels
 	Orders   Orders
 	Payments Payments
+	Credits  Credits
 	Ready    *cache.Cache[*web.Ready] // answers that everybody gets alike
 	Logger   *slog.Logger
 }
@@ -70,6 +77,7 @@ const (
 	tagProducts = "products"
 	tagOrders   = "orders"
 	tagPayments = "payments"
+	tagCredit   = "store credit"
 )
 
 const about = `Buy from a Panshi shop: choose a product, place an order, pay it, reveal what was delivered.
@@ -84,7 +92,7 @@ starting a payment are safe to repeat with the same Idempotency-Key.`
 func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	described, err := web.NewAPI(mux, web.Audience{Name: "shopapi", Headers: web.APIHeaders()}, web.Info{
 		Title: "Panshi shop API", Version: version, Description: about,
-		Tags: []string{tagProducts, tagOrders, tagPayments},
+		Tags: []string{tagProducts, tagOrders, tagPayments, tagCredit},
 		Schemes: map[string]*web.SecurityScheme{orderToken: {
 			Type: "http", Scheme: "bearer",
 			Description: "The access_token that placing the order answered with. It opens this one order.",
@@ -97,6 +105,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addProducts()
 	a.addOrders()
 	a.addPayments()
+	a.addCredit()
 	return described, described.Err()
 }
 

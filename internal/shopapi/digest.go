@@ -30,10 +30,18 @@ func placeDigest(lines []checkout.PlaceLine, contact order.Contact) []byte {
 	return d.Sum(nil)
 }
 
-// payDigest covers the channel and the payer if one is named; the order is part
-// of the key's scope.
-func payDigest(channel id.ID, payerID string) []byte {
+// payDigest covers the channel and the payer or the store credit if one is
+// named; the order is part of the key's scope.
+func payDigest(channel id.ID, payerID string, credit creditProof) []byte {
 	d := digest{sha256.New()}
+	if credit != (creditProof{}) {
+		d.text("panshi pay 3")
+		d.text(string(channel[:]))
+		d.text(payerID)
+		d.text(credit.Number)
+		d.text(credit.Code)
+		return d.Sum(nil)
+	}
 	if payerID == "" {
 		d.text("panshi pay 1")
 		d.text(string(channel[:]))

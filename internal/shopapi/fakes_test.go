@@ -1,12 +1,14 @@
 package shopapi
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/account"
 	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
@@ -180,6 +183,23 @@ func (f *fakes) StartPayment(_ context.Context, r checkout.PayRequest) (payment.
 	return aPayment(), nil
 }
 
+func (f *fakes) Credit(_ context.Context, m id.ID, p checkout.CreditProof, before id.ID, limit int) (checkout.CreditView, error) {
+	if m != shopID || p != (checkout.CreditProof{Number: "CABCDEFGH12", Code: goodToken}) {
+		return checkout.CreditView{}, account.ErrUnknown
+	}
+	v := checkout.CreditView{Credit: account.Credit{
+		ID: accountID, Number: p.Number, Balance: money.Of(100, money.CNY), State: account.Open, ContactSealed: []byte("sealed-contact"),
+	}}
+	for i, kind := range []account.Kind{account.Spent, account.Granted} {
+		moved := account.Movement{ID: mustID("0198f3a0-0000-7000-8000-0000000000c" + strconv.Itoa(2-i)), Kind: kind, Amount: money.Of(int64(i)*5000-4900, money.CNY), At: placedAt}
+		if before.IsZero() || bytes.Compare(moved.ID[:], before[:]) < 0 {
+			v.Movements = append(v.Movements, moved)
+		}
+	}
+	v.Movements = v.Movements[:min(limit, len(v.Movements))]
+	return v, nil
+}
+
 func aPayment() payment.Payment {
 	return payment.Payment{
 		AccountID: accountID, No: "P" + orderNo, Status: payment.Open, Amount: money.Of(4900, money.CNY),
@@ -210,7 +230,7 @@ func newMux(t testing.TB, deps Deps) (*web.Mux, *web.API) {
 }
 
 func (f *fakes) deps(log io.Writer) Deps {
-	return Deps{Shops: f, Products: f, Channels: f, Orders: f, Payments: f, Ready: cache.None[*web.Ready](), Logger: slog.New(slog.NewJSONHandler(log, nil))}
+	return Deps{Shops: f, Products: f, Channels: f, Orders: f, Payments: f, Credits: f, Ready: cache.None[*web.Ready](), Logger: slog.New(slog.NewJSONHandler(log, nil))}
 }
 
 // server is the whole stack over f; its logs go to log.

@@ -24,9 +24,10 @@ type channelList struct {
 }
 
 type payBody struct {
-	Channel string `json:"channel" minLength:"1" maxLength:"120" example:"0198f3a0-0000-7000-8000-000000000004" doc:"Id of a payment channel; its kind or its name will do too."`
-	PayerID string `json:"payer_id,omitempty" maxLength:"128" example:"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" doc:"For a channel of kind wechatpay_jsapi, and needed there: the payer's openid under the channel's application. A repeat must name it again."`
-	Client  string `json:"client,omitempty" enum:"web,miniprogram,api" example:"web" doc:"What the buyer holds; some accounts take payments of some clients only."`
+	Channel string      `json:"channel" minLength:"1" maxLength:"120" example:"0198f3a0-0000-7000-8000-000000000004" doc:"Id of a payment channel; its kind or its name will do too."`
+	PayerID string      `json:"payer_id,omitempty" maxLength:"128" example:"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" doc:"For a channel of kind wechatpay_jsapi, and needed there: the payer's openid under the channel's application. A repeat must name it again."`
+	Client  string      `json:"client,omitempty" enum:"web,miniprogram,api" example:"web" doc:"What the buyer holds; some accounts take payments of some clients only."`
+	Credit  creditProof `json:"credit,omitzero" doc:"For a channel of kind balance_credit, and needed there: the payment is paid then, or refused as a whole."`
 }
 
 type payIn struct {
@@ -50,10 +51,11 @@ func (a *api) addPayments() {
 		Method: http.MethodPost, Path: "/api/v1/orders/{order_no}/payments", ID: "start_payment", Limit: web.LimitPay,
 		Status:      http.StatusCreated,
 		Summary:     "Start to pay an order",
-		Description: "Of a channel's accounts the healthiest that takes the payment is used, and within 3 s another one if it does not answer. payment_busy leaves the order as it is, until expires_at: repeat with the same Idempotency-Key, or choose another channel (channels lists those that work) with a new one. channel_unfit: amount, client or hour do not suit the channel.",
-	}, "order_not_payable", "too_many_payments", "idempotency_conflict", "channel_unfit")
+		Description: "Of a channel's accounts the healthiest that takes the payment is used, and within 3 s another one if it does not answer. payment_busy leaves the order as it is, until expires_at: repeat with the same Idempotency-Key, or choose another channel (channels lists those that work) with a new one. channel_unfit: amount, client or hour do not suit the channel. Store credit (kind balance_credit) pays at once: the payment comes back paid, the goods are delivered; credit_insufficient tells what is missing, and credit_unknown that number or code are wrong.",
+	}, "order_not_payable", "too_many_payments", "idempotency_conflict", "channel_unfit", "credit_insufficient", "credit_state", "credit_currency")
 	op.Tag = tagPayments
-	op.Errors[errs.Invalid] = fieldCodes("channel_not_found", "payer_id_missing", "payer_id_invalid", "idempotency_key_missing", "idempotency_key_invalid")
+	op.Errors[errs.NotFound] = append(op.Errors[errs.NotFound], "credit_unknown")
+	op.Errors[errs.Invalid] = fieldCodes("credit_missing", "credit_not_taken", "channel_not_found", "payer_id_missing", "payer_id_invalid", "idempotency_key_missing", "idempotency_key_invalid")
 	op.Errors[errs.Unavailable] = []string{"payment_busy"}
 	register(a, op, a.startPayment)
 }
@@ -83,8 +85,9 @@ func (a *api) startPayment(ctx context.Context, shop id.ID, in *payIn) (*payOut,
 		return nil, err
 	}
 	p, err := a.deps.Payments.StartPayment(ctx, checkout.PayRequest{
-		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen, in.Body.PayerID),
+		MerchantID: shop, OrderNo: in.OrderNo, Token: token, Key: in.IdempotencyKey, BodyDigest: payDigest(chosen, in.Body.PayerID, in.Body.Credit),
 		Channel: chosen, ClientIP: clientIP(ctx), PayerID: in.Body.PayerID, Client: in.Body.Client,
+		Credit: in.Body.Credit.proof(),
 	})
 	if err != nil {
 		return nil, err

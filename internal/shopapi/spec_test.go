@@ -87,7 +87,7 @@ func TestEveryRouteIsDescribed(t *testing.T) {
 	require.Equal(t, routed, described)
 	require.Equal(t, []string{
 		"get /api/v1/categories", "get /api/v1/orders/{order_no}", "get /api/v1/payment_channels",
-		"get /api/v1/products", "get /api/v1/products/{id}", "post /api/v1/orders",
+		"get /api/v1/products", "get /api/v1/products/{id}", "post /api/v1/credit", "post /api/v1/orders",
 		"post /api/v1/orders/{order_no}/cancel", "post /api/v1/orders/{order_no}/deliveries/reveal",
 		"post /api/v1/orders/{order_no}/payments",
 	}, routed)
@@ -156,6 +156,7 @@ func TestContract(t *testing.T) {
 		"OrderLine":     "line_no sku_id product_id title kind quantity unit_price amount delivered",
 		"OrderPayment":  "payment_no status channel amount currency",
 		"OrderRefund":   "refund_no status amount",
+		"CreditView":    "number balance currency state movements next_cursor",
 		"Delivery":      "sku_id kind content line_no title",
 	} {
 		for field := range strings.FieldsSeq(fields) {

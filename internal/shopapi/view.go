@@ -49,9 +49,10 @@ type orderRefund struct {
 	Status   string `json:"status" enum:"requested,processing,succeeded,failed" example:"succeeded" doc:"failed: a person looks into it."`
 	Amount   int64  `json:"amount" example:"4900" doc:"In minor units."`
 	Currency string `json:"currency" example:"CNY" doc:"ISO 4217."`
+	To       string `json:"to,omitempty" enum:"credit" example:"credit" doc:"credit: it became store credit, or went back there; missing: back the way it came."`
 
 	CreatedAt time.Time  `json:"created_at" example:"2026-05-05T01:02:03.000Z" doc:"When it was promised."`
-	DoneAt    *time.Time `json:"done_at,omitempty" example:"2026-05-05T01:02:09.000Z" doc:"When the platform had paid it back, or refused it; missing before."`
+	DoneAt    *time.Time `json:"done_at,omitempty" example:"2026-05-05T01:02:09.000Z" doc:"When the money was back, or the platform refused it; missing before."`
 }
 
 type instruction struct {
@@ -88,6 +89,9 @@ func viewOf(v checkout.View) orderView {
 		out.Refunds[i] = orderRefund{
 			RefundNo: r.No, Status: string(r.Status), Amount: r.Amount.Minor, Currency: string(r.Amount.Currency),
 			CreatedAt: moment(r.CreatedAt), DoneAt: momentOrNone(r.DoneAt),
+		}
+		if !r.CreditID.IsZero() {
+			out.Refunds[i].To = "credit"
 		}
 	}
 	return out

@@ -241,5 +241,5 @@ func TestRoutesNameEverything(t *testing.T) {
 	require.NoError(t, err)
 	shop, err := storefront.New(storefront.Deps{Texts: texts, Ready: cache.None[*web.Ready]()})
 	require.NoError(t, err)
-	require.Len(t, shop.Routes(), 16)
+	require.Len(t, shop.Routes(), 19)
 }

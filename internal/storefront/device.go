@@ -31,17 +31,18 @@ func deviceOf(userAgent string) device {
 	return desk
 }
 
-// ranks say how well a method suits a device, the best is 0.
+// ranks say how well a method suits a device, the best is 0. Store credit comes
+// last everywhere: who has it knows, and who has not must not meet its form.
 func ranks(d device) map[string]int {
 	switch d {
 	case phone:
-		return map[string]int{"h5": 0, "wap": 0, "native": 1, "precreate": 1, payment.MethodTransfer: 2, "page": unfit}
+		return map[string]int{"h5": 0, "wap": 0, "native": 1, "precreate": 1, payment.MethodTransfer: 2, payment.MethodCredit: 3, "page": unfit}
 	case inWeChat:
-		return map[string]int{"native": 0, "precreate": 1, payment.MethodTransfer: 2, "h5": unfit, "wap": unfit, "page": unfit}
+		return map[string]int{"native": 0, "precreate": 1, payment.MethodTransfer: 2, payment.MethodCredit: 3, "h5": unfit, "wap": unfit, "page": unfit}
 	case inAlipay:
-		return map[string]int{"wap": 0, "precreate": 1, payment.MethodTransfer: 2, "page": unfit, "native": unfit, "h5": unfit}
+		return map[string]int{"wap": 0, "precreate": 1, payment.MethodTransfer: 2, payment.MethodCredit: 3, "page": unfit, "native": unfit, "h5": unfit}
 	default:
-		return map[string]int{"native": 0, "precreate": 0, "page": 1, payment.MethodTransfer: 2, "wap": unfit, "h5": unfit}
+		return map[string]int{"native": 0, "precreate": 0, "page": 1, payment.MethodTransfer: 2, payment.MethodCredit: 3, "wap": unfit, "h5": unfit}
 	}
 }
 

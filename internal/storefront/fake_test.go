@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/account"
 	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
@@ -140,6 +141,22 @@ func (w *world) Nudge(context.Context, id.ID, id.ID) error {
 
 func (w *world) Channels(context.Context, id.ID) ([]payment.Account, error) { return w.channels, nil }
 
+// Credit knows one account.
+func (w *world) Credit(_ context.Context, _ id.ID, p checkout.CreditProof, _ id.ID, _ int) (checkout.CreditView, error) {
+	if p != (checkout.CreditProof{Number: "C7K2M9QX4RT", Code: token}) {
+		return checkout.CreditView{}, account.ErrUnknown
+	}
+	return checkout.CreditView{
+		Credit: account.Credit{Number: p.Number, Balance: money.Of(1234, money.CNY), State: account.Frozen},
+		Movements: []account.Movement{
+			{Kind: account.Returned, Amount: money.Of(1998, money.CNY), OrderNo: orderNo, At: startOfDay()},
+			{Kind: account.Spent, Amount: money.Of(-1998, money.CNY), OrderNo: orderNo, At: startOfDay()},
+			{Kind: account.TakenBack, Amount: money.Of(-100, money.CNY), At: startOfDay()},
+			{Kind: account.Granted, Amount: money.Of(1334, money.CNY), At: startOfDay()},
+		},
+	}, nil
+}
+
 // free lets everything pass.
 type free struct{}
 
@@ -162,7 +179,7 @@ func newWorld(t testing.TB, change ...func(*storefront.Deps)) *world {
 	require.NoError(t, err)
 	logger := slog.New(slog.NewJSONHandler(&w.logs, nil))
 	d := storefront.Deps{
-		Merchants: w, Catalog: w, Ordering: w, Orders: w, Payments: w, Channels: w, Ready: cache.None[*web.Ready](), Texts: texts, Clock: w.now,
+		Merchants: w, Catalog: w, Ordering: w, Orders: w, Payments: w, Channels: w, Credits: w, Ready: cache.None[*web.Ready](), Texts: texts, Clock: w.now,
 		Zone: time.FixedZone("UTC+8", 8*3600), Logger: logger, PublicURL: "http://127.0.0.1:8080",
 	}
 	for _, c := range change {

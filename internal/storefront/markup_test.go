@@ -65,6 +65,11 @@ func everyPage() map[string]func(w *world, lang string) string {
 		"channels": get(here+"/pay?choose=1", func(w *world) {
 			w.channels = append(w.channels, payment.Account{ID: w.products[0].ID, Provider: "alipay", Method: "precreate", Name: "支付宝", NameEN: "Alipay", On: true})
 		}),
+		"pay credit": get(here+"/pay", (*world).onlyCredit), "credit": get("/credit"), "wrong credit": post("/credit", none),
+		"credit shown": post("/credit", func(*world) url.Values { return url.Values{"number": {"C7K2M9QX4RT"}, "code": {token}} }),
+		"refunded, credit": get(here, status(order.Refunded), func(w *world) {
+			w.view.Refunds = []payment.Refund{{CreditID: w.products[0].ID, Status: payment.RefundDone}}
+		}),
 		"pay busy": get(here+"/pay", func(w *world) {
 			w.start = func(checkout.PayRequest) (payment.Payment, error) { return payment.Payment{}, payment.ErrProviderBusy }
 		}),

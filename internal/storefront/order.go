@@ -3,6 +3,7 @@ package storefront
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type orderData struct {
 	Total     money.Amount
 	Refunded  money.Amount // given back so far
 	Refunds   []refundRow
+	ToCredit  bool // all of it as store credit
 	ExpiresAt time.Time
 	CanPay    bool
 	CanCancel bool
@@ -39,11 +41,11 @@ type step struct {
 }
 
 // refundRow is money that goes back. State ends the key of its text, below
-// shop.refund.
+// shop.refund: the refund's status, or credit for what is back as store credit.
 type refundRow struct {
 	At     time.Time // when it went back, or was promised
 	Amount money.Amount
-	State  payment.RefundStatus
+	State  string
 }
 
 // Dated tells whether the step has a time to show.
@@ -99,7 +101,8 @@ func (s *Shop) showOrder(v *visit, h held, shown []goods) error {
 	delivered, waiting := delivery(h)
 	d := orderData{
 		No: h.no, Token: h.token, Status: o.Status, Steps: stepsOf(o), Lines: h.Lines, Total: o.Total,
-		Refunded: refunded(h), Refunds: refundsOf(h), ExpiresAt: o.ExpiresAt, CanPay: pending && s.Clock.Now().Before(o.ExpiresAt),
+		Refunded: refunded(h), Refunds: refundsOf(h), ToCredit: becameCredit(h), ExpiresAt: o.ExpiresAt,
+		CanPay:    pending && s.Clock.Now().Before(o.ExpiresAt),
 		CanCancel: pending, CanReveal: delivered, Waiting: delivered && waiting && o.Status == order.Paid, Goods: shown,
 	}
 	return s.show(v, http.StatusOK, "order", screen{
@@ -131,12 +134,21 @@ func refunded(h held) money.Amount {
 func refundsOf(h held) []refundRow {
 	rows := make([]refundRow, len(h.Refunds))
 	for i, r := range h.Refunds {
-		rows[i] = refundRow{At: r.CreatedAt, Amount: r.Amount, State: r.Status}
+		rows[i] = refundRow{At: r.CreatedAt, Amount: r.Amount, State: string(r.Status)}
 		if r.Status == payment.RefundDone {
 			rows[i].At = r.DoneAt
+			if !r.CreditID.IsZero() {
+				rows[i].State = "credit"
+			}
 		}
 	}
 	return rows
+}
+
+// becameCredit tells whether all that was given back is store credit.
+func becameCredit(h held) bool {
+	platforms := func(r payment.Refund) bool { return r.CreditID.IsZero() }
+	return len(h.Refunds) > 0 && !slices.ContainsFunc(h.Refunds, platforms)
 }
 
 // stepsOf tells an order's course: what happened, where it stands, what comes.

@@ -86,6 +86,11 @@ func (s *Shop) pay(v *visit) error {
 		case !ok || q.Get("choose") != "":
 			return s.showChannels(v, h, channels)
 		}
+		if chosen.Provider == payment.Balance {
+			return s.showPayCredit(v, http.StatusOK, payCreditData{
+				OrderNo: h.no, Total: h.Order.Total, ExpiresAt: h.Order.ExpiresAt, Channel: chosen.ID.String(), Several: len(channels) > 1,
+			})
+		}
 		return s.payThrough(v, h, chosen, channels, payData{
 			Several: len(channels) > 1, Checked: q.Get("checked") != "", Returned: back,
 		})

@@ -53,6 +53,12 @@ type Channels interface {
 	Channels(ctx context.Context, merchantID id.ID) ([]payment.Account, error)
 }
 
+// Credits shows an account of store credit to who has its number and code;
+// anything else is credit_unknown. checkout.Service does it.
+type Credits interface {
+	Credit(ctx context.Context, merchantID id.ID, p checkout.CreditProof, before id.ID, limit int) (checkout.CreditView, error)
+}
+
 // Deps is what a Shop is made of; all but SandboxURL must be set.
 type Deps struct {
 	Merchants Merchants
@@ -61,6 +67,7 @@ type Deps struct {
 	Orders    Orders
 	Payments  Payments
 	Channels  Channels
+	Credits   Credits
 	Ready     *cache.Cache[*web.Ready] // pages that every visitor gets alike
 	Texts     *i18n.Catalogue
 	Clock     clock.Clock
@@ -125,6 +132,8 @@ func (s *Shop) browseRoutes() []web.Route {
 		row(http.MethodPost, "/checkout", perm.Critical, web.LimitOrder, s.page(s.place)),
 		row(http.MethodGet, "/lookup", perm.Normal, web.LimitRead, s.page(s.lookupForm)),
 		row(http.MethodPost, "/lookup", perm.Normal, web.LimitLookup, s.page(s.lookup)),
+		row(http.MethodGet, "/credit", perm.Normal, web.LimitRead, s.page(s.creditForm)),
+		row(http.MethodPost, "/credit", perm.Normal, web.LimitLookup, s.page(s.credit)),
 		row(http.MethodGet, "/lang", perm.Optional, web.LimitRead, s.page(s.switchLang)),
 		row(http.MethodGet, "/assets/{file}", perm.Normal, web.LimitStatic, s.assets.serve),
 	}
@@ -141,6 +150,7 @@ func (s *Shop) orderRoutes() []web.Route {
 		row(http.MethodGet, "", web.LimitRead, s.page(s.order)),
 		row(http.MethodGet, "/pay", web.LimitPay, s.page(s.pay)),
 		row(http.MethodPost, "/pay", web.LimitPay, s.page(s.payAction)),
+		row(http.MethodPost, "/pay/credit", web.LimitLookup, s.page(s.payCredit)),
 		row(http.MethodGet, "/status", web.LimitPay, s.page(s.status)),
 		row(http.MethodPost, "/reveal", web.LimitReveal, s.page(s.reveal)),
 		row(http.MethodPost, "/cancel", web.LimitOrder, s.page(s.cancel)),

@@ -25,6 +25,7 @@ type Problem struct {
 	Instance string         `json:"instance,omitempty" doc:"The request id; tell it to support."`
 	Errors   []FieldProblem `json:"errors,omitempty" doc:"The inputs that must change."`
 	KeptTo   string         `json:"expires_at,omitempty" format:"date-time" example:"2026-05-04T03:17:01Z" doc:"payment_busy and payment_checking: until when the order is kept, unpaid."`
+	Missing  int64          `json:"missing,omitempty" example:"1200" doc:"credit_insufficient: what is missing, in minor units of the order's currency."`
 	Channels []string       `json:"channels,omitempty" doc:"payment_busy: ids of other payment channels that work."`
 }
 
@@ -123,6 +124,7 @@ func ProblemOf(ctx context.Context, h http.Header, err error) Problem {
 	}
 	p.Detail = textOf(ctx, first)
 	p.KeptTo, p.Channels = first.Params["expires_at"], strings.Fields(first.Params["channels"])
+	p.Missing, _ = strconv.ParseInt(first.Params["missing_minor"], 10, 64) // 0: nothing is
 	setHeaders(h, p.Status, first)
 	return p
 }

@@ -82,7 +82,8 @@ func requireRouted(t *testing.T, c *kit.Cluster) {
 	require.Greater(t, len(described.Paths), 6)
 	asks := []string{
 		"GET /", "GET /c/x", "GET /p/x", "GET /search", "GET /lang", "GET /assets/x", "GET /media/demo/x", "GET /checkout",
-		"POST /checkout", "GET /lookup", "POST /lookup", "GET /orders/1", "GET /orders/1/pay", "POST /orders/1/pay",
+		"POST /checkout", "GET /lookup", "POST /lookup", "GET /credit", "POST /credit", "GET /orders/1", "GET /orders/1/pay", "POST /orders/1/pay",
+		"POST /orders/1/pay/credit",
 		"GET /orders/1/status", "POST /orders/1/reveal", "POST /orders/1/cancel", "POST /notify/wechatpay/1", "GET /healthz", "GET /readyz",
 	}
 	for path, methods := range described.Paths {

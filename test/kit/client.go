@@ -229,20 +229,45 @@ func (c *Client) PayBy(ctx context.Context, key string, o Placed, channel, payer
 }
 
 // Channel gives the id of the shop's first payment channel.
-func (c *Client) Channel(ctx context.Context) (string, error) {
+func (c *Client) Channel(ctx context.Context) (string, error) { return c.ChannelOf(ctx, "") }
+
+// ChannelOf gives the id of the first channel of a kind, "" for any.
+func (c *Client) ChannelOf(ctx context.Context, kind string) (string, error) {
 	var out struct {
-		Items []struct {
-			ID string `json:"id"`
-		} `json:"items"`
+		Items []struct{ ID, Kind string } `json:"items"`
 	}
 	err := insist(ctx, func() error { return c.do(ctx, http.MethodGet, "/api/v1/payment_channels", nil, nil, &out) })
 	if err != nil {
 		return "", err
 	}
-	if len(out.Items) == 0 {
-		return "", errors.New("the shop has no payment channel")
+	for _, channel := range out.Items {
+		if kind == "" || channel.Kind == kind {
+			return channel.ID, nil
+		}
 	}
-	return out.Items[0].ID, nil
+	return "", errors.New("the shop has no payment channel " + kind)
+}
+
+// PayByCredit pays with store credit, repeating it with the key.
+func (c *Client) PayByCredit(ctx context.Context, key string, o Placed, number, code string) (p Payment, err error) {
+	header := bearer(o.Token)
+	header["Idempotency-Key"] = key
+	body := map[string]any{"channel": "balance_credit", "credit": map[string]string{"number": number, "code": code}}
+	err = insist(ctx, func() error {
+		return c.do(ctx, http.MethodPost, "/api/v1/orders/"+o.No+"/payments", header, body, &p)
+	})
+	return p, err
+}
+
+// Credit gives the balance of a store credit.
+func (c *Client) Credit(ctx context.Context, number, code string) (balance int64, err error) {
+	var out struct {
+		Balance int64 `json:"balance"`
+	}
+	err = insist(ctx, func() error {
+		return c.do(ctx, http.MethodPost, "/api/v1/credit", nil, map[string]string{"number": number, "code": code}, &out)
+	})
+	return out.Balance, err
 }
 
 // Order shows an order.

@@ -87,6 +87,7 @@ type world struct {
 	client    *kit.Client
 	book      *kit.Book
 	sku       string
+	credit    kit.Credit
 	dir       string        // for files
 	restarted chan struct{} // closed when the shop is back
 }
@@ -100,6 +101,11 @@ func crashAt(t *testing.T, s scenario, point string, pass int) {
 	}
 	w.shop = kit.Stopped(t, w.platform, s.settings...)
 	w.client = w.shop.Client()
+	if s.prepare != nil {
+		w.shop.Start()
+		s.prepare(t, w)
+		require.Zero(t, w.shop.Stop(time.Minute))
+	}
 	w.shop.Start("PANSHI_FAULT=" + point + ":" + strconv.Itoa(pass))
 	w.sku = w.client.DemoCard(t)
 	ended := make(chan error, 1)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 	"time"
 
 	"panshi/test/kit"
@@ -19,8 +20,9 @@ import (
 // crash on the way is repeated through, as a good client would.
 type scenario struct {
 	name     string
-	settings []string // of the shop
-	faults   string   // of the platform
+	settings []string                     // of the shop
+	faults   string                       // of the platform
+	prepare  func(t *testing.T, w *world) // while nothing crashes
 	run      func(ctx context.Context, w *world) error
 }
 
@@ -36,6 +38,7 @@ func scenarioOf(point string) (scenario, bool) {
 		{"checkout.settle", buy()},
 		{"checkout.deliver", buy()},
 		{"checkout.close", expire()},
+		{"checkout.credit", payByCredit()},
 		{"checkout.query", query()},
 		{"checkout.refund.withdrawn", parts()},
 		{"checkout.refund", refund()},
@@ -62,6 +65,40 @@ func buy() scenario {
 		}
 		return nil
 	}}
+}
+
+// payByCredit: one buyer pays three orders from one account, and pays each once.
+func payByCredit() scenario {
+	const granted, orders = 1_000_000, 3
+	return scenario{
+		name: "pay by credit",
+		prepare: func(_ *testing.T, w *world) {
+			w.shop.CreditOn()
+			w.credit = w.shop.Owner("chen").GrantByTwo(w.shop.Owner("wu-two"), "zhang@shop.example", granted)
+		},
+		run: func(ctx context.Context, w *world) error {
+			left := int64(granted)
+			for n := range orders {
+				line := kit.Line{SKU: w.sku, Quantity: 2}
+				o, err := w.client.Place(ctx, buyer(n), line)
+				if err != nil {
+					return err
+				}
+				e := w.book.Write(o, line.Quantity)
+				pay, err := w.client.PayByCredit(ctx, kit.NewKey(), o, w.credit.Number, w.credit.Code)
+				if err != nil {
+					return err
+				}
+				e.NotePaid(pay.No)
+				left -= o.Total
+			}
+			seen, err := w.client.Credit(ctx, w.credit.Number, w.credit.Code)
+			if err == nil && seen != left {
+				err = fmt.Errorf("the balance is %d instead of %d", seen, left)
+			}
+			return err
+		},
+	}
 }
 
 // query: callbacks never arrive, so the shop asks.

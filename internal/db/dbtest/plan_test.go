@@ -58,7 +58,7 @@ func allowedScans() []scan {
 func tools() map[string]string {
 	return map[string]string{
 		"internal/bench/":   "works on scratch data of its own, and refuses a shop's",
-		"internal/migrate/": "moves a shop that is stopped, and opens the first and the last row of two tables",
+		"internal/migrate/": "moves a shop that is stopped, and opens the first and the last row of three tables",
 	}
 }
 

@@ -63,7 +63,7 @@ func (r *Router) Provider(ctx context.Context, accountID id.ID) (payment.Account
 	if err != nil {
 		return payment.Account{}, nil, err
 	}
-	if acc.Provider == payment.Offline {
+	if !payment.AsksPlatform(acc.Provider) {
 		return acc, p, nil
 	}
 	m := metered{p, r.gauge(acc.ID)}
