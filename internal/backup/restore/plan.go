@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -45,25 +46,26 @@ func Make(files []spool.File, want Target) (Plan, error) {
 		plan.Files = append(plan.Files, f)
 		at = f.Last
 	}
-	return plan, whole(g, plan)
+	return plan, endsWell(g, goal)
 }
 
-// whole refuses levels with holes. Files leave a level from its beginning only,
-// so that a hole is a file that somebody else removed, and the newest state
-// before a hole may not be the one that was asked for. Holes before the first
-// whole copy and after the goal do not matter.
-func whole(g []spool.File, plan Plan) error {
-	base := plan.Files[0].Last
-	last := map[int]uint64{}
+// endsWell refuses a goal behind which files are missing: what they had may
+// have been at or before the wanted time. Files leave a level from its
+// beginning only, so that the transaction after the goal is on the goal's level
+// or below it as long as anything later is.
+func endsWell(g []spool.File, goal spool.File) error {
+	var later []spool.File
 	for _, f := range g {
-		if f.Level == spool.SnapshotLevel {
-			continue
+		if f.Last > goal.Last && f.Level <= goal.Level && f.Level != spool.SnapshotLevel {
+			later = append(later, f)
 		}
-		from, known := last[f.Level]
-		if known && f.First > from+1 && f.First > base+1 && from <= plan.Transaction {
-			return gap(g, from, f.First)
-		}
-		last[f.Level] = max(from, f.Last)
+	}
+	if len(later) == 0 {
+		return nil
+	}
+	next := slices.MinFunc(later, func(a, b spool.File) int { return cmp.Compare(a.First, b.First) })
+	if next.First > goal.Last+1 {
+		return gap(g, goal.Last, next.First)
 	}
 	return nil
 }

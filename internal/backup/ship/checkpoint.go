@@ -9,20 +9,24 @@ import (
 	"panshi/internal/db"
 )
 
-// How long the log may become, in pages of 4 KiB. A checkpoint costs the
-// writer about 30 ms whatever the length, so it is long; restoring does not
-// read it.
-const (
-	checkpointEvery = 16000 // pages between two checkpoints
-	checkpointLimit = 64000 // pages at which readers are waited for
-	checkpointRest  = 1500  // unshipped pages that the writer waits for at most
-)
+// limits say how long the log may become, in pages of 4 KiB.
+type limits struct {
+	every int // between two checkpoints
+	most  int // at which readers are waited for
+	rest  int // unshipped pages that the writer waits for at most
+}
+
+// usual are long: a checkpoint costs the writer about as much whatever the
+// length, and restoring does not read the log.
+func usual() limits { return limits{every: 16000, most: 64000, rest: 1500} }
 
 // pages is what the Checkpointer remembers of the log. It belongs to the
 // writer's goroutine.
 type pages struct {
 	last int // in the log after the last batch
 	next int // in the log when the next checkpoint is due
+
+	restarts int // how often the log started over
 }
 
 // AfterBatch implements db.Checkpointer: it notes that there is something to
@@ -35,21 +39,22 @@ func (s *Shipper) AfterBatch(ctx context.Context, log db.Log) error {
 	}
 	s.progress.committed(state.Pages)
 	if state.Pages < s.pages.last {
-		s.pages.next = checkpointEvery // it started over
+		s.pages.next = s.limits.every
+		s.pages.restarts++
 	}
 	s.pages.last = state.Pages
-	if state.Pages < max(s.pages.next, checkpointEvery) || !s.cycle.TryLock() {
+	if state.Pages < max(s.pages.next, s.limits.every) || !s.cycle.TryLock() {
 		return nil
 	}
 	defer s.cycle.Unlock()
 	if !s.running {
 		return nil
 	}
-	if rest := state.Pages - s.progress.shippedPages(); rest > checkpointRest && state.Pages < checkpointLimit {
+	if rest := state.Pages - s.progress.shippedPages(); rest > s.limits.rest && state.Pages < s.limits.most {
 		s.hurry()
 		return nil
 	}
-	s.pages.next = state.Pages + checkpointEvery/4 // if a reader holds it up, not at every batch again
+	s.pages.next = state.Pages + s.limits.every/4 // if a reader holds it up, not at every batch again
 	return s.restart(ctx, state)
 }
 
@@ -57,7 +62,7 @@ func (s *Shipper) AfterBatch(ctx context.Context, log db.Log) error {
 // database file, while nobody can commit.
 func (s *Shipper) restart(ctx context.Context, state db.LogState) error {
 	mode := litestream.CheckpointModePassive
-	if state.Pages >= checkpointLimit {
+	if state.Pages >= s.limits.most {
 		mode = litestream.CheckpointModeRestart
 	}
 	if err := s.engine.Checkpoint(ctx, mode); err != nil {

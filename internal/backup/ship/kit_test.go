@@ -37,6 +37,7 @@ type shop struct {
 	data   string
 	cipher tink.StreamingAEAD
 	cfg    ship.Config
+	hasty  bool // the log starts over often
 
 	ship *ship.Shipper
 	db   *sqlite.DB
@@ -62,6 +63,9 @@ func (s *shop) path() string { return filepath.Join(s.data, sqlite.FileName) }
 func (s *shop) open() {
 	s.t.Helper()
 	s.ship = ship.New(s.cfg, s.data, s.path(), clock.System{}, slog.New(slog.DiscardHandler))
+	if s.hasty {
+		s.ship.Hasten()
+	}
 	var err error
 	s.db, err = sqlite.Open(s.t.Context(), sqlite.Config{Dir: s.data, Checkpointer: s.ship})
 	require.NoError(s.t, err)

@@ -32,11 +32,12 @@ const busyTimeout = 200 * time.Millisecond
 
 // Shipper ships one database. Make it with New.
 type Shipper struct {
-	cfg   Config
-	data  string // the data directory
-	path  string // of the database file
-	clock clock.Clock
-	log   *slog.Logger
+	cfg    Config
+	data   string // the data directory
+	path   string // of the database file
+	clock  clock.Clock
+	log    *slog.Logger
+	limits limits
 
 	spool  *spool.Spool
 	client *client
@@ -58,7 +59,7 @@ type Shipper struct {
 // touches nothing yet. cfg is valid and enabled.
 func New(cfg Config, data, path string, clk clock.Clock, log *slog.Logger) *Shipper {
 	s := &Shipper{
-		cfg: cfg, data: data, path: path, clock: clk, log: log,
+		cfg: cfg, data: data, path: path, clock: clk, log: log, limits: usual(),
 		soon: make(chan struct{}, 1), stop: func() {},
 	}
 	s.progress.clock = clk

@@ -18,7 +18,7 @@ import (
 // is: it was written whole, from the same transactions. Codes spool_full,
 // spool_unusable; an error of content is returned as it is.
 func (s *Spool) Write(_ context.Context, f File, content io.Reader) (File, error) {
-	f = f.named()
+	f = Named(f)
 	if _, ok := Parse(f.Name); !ok {
 		return File{}, errs.New(errs.Invalid, "spool_name", "this is not the name of a file of a spool").With("file", string(f.Name))
 	}

@@ -32,8 +32,9 @@ type File struct {
 // Whole tells whether the file needs none before it.
 func (f File) Whole() bool { return f.First == 1 }
 
-// named returns f with the name that its other fields make.
-func (f File) named() File {
+// Named returns f with the name that its other fields make, its time cut to
+// milliseconds.
+func Named(f File) File {
 	f.Time = f.Time.UTC().Truncate(time.Millisecond)
 	f.Name = Name(fmt.Sprintf("%s/%d/%016x-%016x-%016d%s", f.Generation, f.Level, f.First, f.Last, f.Time.UnixMilli(), suffix))
 	return f
@@ -59,7 +60,7 @@ func Parse(name Name) (File, bool) {
 	if err1 != nil || err2 != nil || err3 != nil || first == 0 || last < first {
 		return File{}, false
 	}
-	f := File{Generation: parts[0], Level: level, First: first, Last: last, Time: time.UnixMilli(millis)}.named()
+	f := Named(File{Generation: parts[0], Level: level, First: first, Last: last, Time: time.UnixMilli(millis)})
 	return f, f.Name == name // no second spelling
 }
 
