@@ -27,6 +27,8 @@ type commandLine struct {
 	Import    importCmd    `cmd:"" help:"Import a catalogue or card keys from a file."`
 	Migrate   migrateCmd   `cmd:"" help:"Move a shop between SQLite and PostgreSQL, and prove that nothing changed."`
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
+	Backup    backupCmd    `cmd:"" help:"What leaves this machine, and how far it is."`
+	Restore   restoreCmd   `cmd:"" help:"Bring a shop back from its spool, as it is or as it was at some time."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a day with the payment platforms' bills; exit 1 if anything differs."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
 	Bench     benchCmd     `cmd:"" help:"Measure this program on this machine, on scratch data."`

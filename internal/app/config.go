@@ -16,6 +16,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/archive"
+	"panshi/internal/backup/ship"
 	"panshi/internal/cache"
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
@@ -41,6 +42,7 @@ type Config struct {
 	Vault   VaultConfig     `json:"vault"`
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
+	Backup  ship.Config     `json:"backup"`
 	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
 }
 
@@ -97,7 +99,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag},
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Backup: ship.Defaults(),
 	}
 }
 
@@ -213,7 +215,7 @@ func (c Config) Validate() error {
 	}
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
-		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
+		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(), c.Backup.Validate(),
 		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/audit"
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/db"
 	"panshi/internal/demo"
@@ -112,6 +113,9 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 	})
 	return status, err
 }
+
+// BackupStatus tells how far shipping is and what the spool has.
+func (s *Shop) BackupStatus(ctx context.Context) (ship.Status, error) { return s.db.backup.status(ctx) }
 
 // merchantOf finds a merchant by slug, the default one for "".
 func (s *Shop) merchantOf(ctx context.Context, slug string) (m merchant.Merchant, err error) {

@@ -28,18 +28,32 @@ func Copy(from, to Config) error {
 		if err := placeSame(to.KeyFile, key); err != nil {
 			return err
 		}
-		for _, s := range slots() {
-			wrapped, err := os.ReadFile(filepath.Join(from.Dir, s.file()))
-			if err != nil {
-				return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
-			}
-			if err := placeSame(filepath.Join(to.Dir, s.file()), wrapped); err != nil {
-				return err
-			}
-		}
-		return nil
+		return copySets(from.Dir, to.Dir)
 	})
 	return err
+}
+
+// CopySets puts the wrapped keysets, and not the key that opens them, into a
+// directory, durably. What is there already and the same stays; keysets of
+// another shop are never replaced: code vault_exists.
+func CopySets(from Config, dir string) error {
+	if err := makeDir(dir); err != nil {
+		return writeFailed(err)
+	}
+	return copySets(from.Dir, dir)
+}
+
+func copySets(from, to string) error {
+	for _, s := range slots() {
+		wrapped, err := os.ReadFile(filepath.Join(from, s.file()))
+		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
+		}
+		if err := placeSame(filepath.Join(to, s.file()), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // placeSame makes a file unless one with this content is there.

@@ -37,6 +37,7 @@ type Vault struct {
 	redacted
 	classes map[Class]classKeys
 	tokens  prf.PRF
+	backup  tink.StreamingAEAD
 }
 
 // classKeys is what works for one class.
@@ -110,6 +111,10 @@ func (v *Vault) Fingerprint(class Class, merchant id.ID, purpose string, text []
 func (v *Vault) Token(purpose string, subject id.ID) string {
 	return base64.RawURLEncoding.EncodeToString(compute(v.tokens, purpose, subject, nil, tokenSize))
 }
+
+// Backup encrypts and opens the files of the backup, which are too large for
+// memory. Its associated data says which file it is.
+func (v *Vault) Backup() tink.StreamingAEAD { return v.backup }
 
 // Name tells these keys from those of other shops: 43 characters that say
 // nothing else. It follows from the keys of tokens, which stay as long as the
