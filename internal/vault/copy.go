@@ -37,9 +37,27 @@ func Copy(from, to Config) error {
 				return err
 			}
 		}
-		return nil
+		return copySecrets(from.Dir, to.Dir)
 	})
 	return err
+}
+
+// copySecrets copies the wrapped secrets of other packages (see Secrets).
+func copySecrets(from, to string) error {
+	paths, err := filepath.Glob(filepath.Join(from, "*"+secretSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		wrapped, err := os.ReadFile(path)
+		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", filepath.Base(path))
+		}
+		if err := placeSame(filepath.Join(to, filepath.Base(path)), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // placeSame makes a file unless one with this content is there.
