@@ -17,7 +17,7 @@
 //
 //	seg/<generation>/<level>/<min>-<max>-<time>   a segment of the log, level 9 is a full
 //	box/<kind>/<number>-<time>                    what else is backed up: uploads, settings, key bundles
-//	manifest/<chain>/<number>-<time>              what is there, signed and chained (package manifest)
+//	manifest/<chain>/<number>                     what is there, signed and chained (package manifest)
 //	hold/<time>-<id>                              somebody restores: retention waits
 //
 // <time> is milliseconds since 1970 UTC. A name may end in ~1 to ~9: the first

@@ -3,7 +3,6 @@ package backup
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -72,28 +71,30 @@ func (s Segment) Name() string {
 
 // ParseSegment reads what Name wrote, spare copies included.
 func ParseSegment(name string) (Segment, bool) {
-	m := regexp.MustCompile(`^seg/([0-9a-f]{16})/([0-9])/([0-9a-f]{16})-([0-9a-f]{16})-([0-9]{13})$`).FindStringSubmatch(Logical(name))
-	if m == nil {
+	name = Logical(name)
+	if len(name) != len("seg/0123456789abcdef/0/0123456789abcdef-0123456789abcdef-0123456789012") {
 		return Segment{}, false
 	}
 	var s Segment
-	var errGen, errMin, errMax, errTime error
-	s.Generation, errGen = strconv.ParseUint(m[1], 16, 64)
-	s.Level = int(m[2][0] - '0')
-	s.Min, errMin = strconv.ParseUint(m[3], 16, 64)
-	s.Max, errMax = strconv.ParseUint(m[4], 16, 64)
-	ms, errTime := strconv.ParseInt(m[5], 10, 64)
+	var errs [5]error
+	s.Generation, errs[0] = strconv.ParseUint(name[4:20], 16, 64)
+	s.Level, errs[1] = strconv.Atoi(name[21:22])
+	s.Min, errs[2] = strconv.ParseUint(name[23:39], 16, 64)
+	s.Max, errs[3] = strconv.ParseUint(name[40:56], 16, 64)
+	ms, err := strconv.ParseInt(name[57:], 10, 64)
+	errs[4] = err
 	s.Time = time.UnixMilli(ms).UTC()
-	return s, cmp.Or(errGen, errMin, errMax, errTime) == nil && s.Min <= s.Max
+	return s, cmp.Or(errs[:]...) == nil && s.Min <= s.Max && s.Name() == name
 }
 
 // TimeOf gives the time at the end of any name of ours: a segment, a box, a
 // manifest; false when there is none.
 func TimeOf(name string) (time.Time, bool) {
-	m := regexp.MustCompile(`-([0-9]{13})$`).FindStringSubmatch(Logical(name))
-	if m == nil {
+	name = Logical(name)
+	digits := name[strings.LastIndexByte(name, '-')+1:]
+	if len(digits) != len("0123456789012") || len(digits) == len(name) {
 		return time.Time{}, false
 	}
-	ms, err := strconv.ParseInt(m[1], 10, 64)
-	return time.UnixMilli(ms).UTC(), err == nil
+	ms, err := strconv.ParseUint(digits, 10, 63)
+	return time.UnixMilli(int64(ms)).UTC(), err == nil
 }

@@ -15,21 +15,21 @@ type Fault int
 // The ways. Down, Hang and Refused work on every call, the others on the call
 // that they name.
 const (
-	Down         Fault = iota + 1 // backup_unavailable, nothing done
-	Hang                          // no answer until the caller gives up
-	Refused                       // backup_refused, nothing done
-	Full                          // put: backup_full, nothing stored
-	CommitThen                    // put: stored in full, answered as backup_unavailable
-	TornThen                      // put: the first half stored, answered as backup_unavailable
-	ZeroBytes                     // put: an empty object stored, answered as success
-	Truncated                     // put: the first half stored, answered as success
-	Flipped                       // put: one bit changed, answered as success
-	Vanished                      // put: nothing stored, answered as success
-	Stale                         // list: as it was when the fault was set
-	ShortRead                     // get: ends midway with an error
-	ShortAnswer                   // get: ends midway as if that were all
-	DeleteLies                    // delete: answered as success, nothing done
-	GhostInList                   // list: objects that were deleted since still show
+	Down        Fault = iota + 1 // backup_unavailable, nothing done
+	Hang                         // no answer until the caller gives up
+	Refused                      // backup_refused, nothing done
+	Full                         // put: backup_full, nothing stored
+	CommitThen                   // put: stored in full, answered as backup_unavailable
+	TornThen                     // put: the first half stored, answered as backup_unavailable
+	ZeroBytes                    // put: an empty object stored, answered as success
+	Truncated                    // put: the first half stored, answered as success
+	Flipped                      // put: one bit changed, answered as success
+	Vanished                     // put: nothing stored, answered as success
+	Stale                        // list: as it was when the fault was set
+	ShortRead                    // get: ends midway with an error
+	ShortAnswer                  // get: ends midway as if that were all
+	DeleteLies                   // delete: answered as success, nothing done
+	GhostInList                  // list: objects that were deleted since still show
 )
 
 // Ops are the calls that a fault can be set on.

@@ -122,4 +122,3 @@ func (Sheet) String() string { return "[recovery sheet]" }
 
 // GoString keeps the sheet out of logs.
 func (Sheet) GoString() string { return "[recovery sheet]" }
-
