@@ -68,9 +68,20 @@ func TestRetryGivesUpOnADestinationThatHangs(t *testing.T) {
 		faulty := faultdest.New(directory(t))
 		d := backup.Retry(faulty, backup.DefaultRetry())
 		require.NoError(t, faulty.Set(t.Context(), faultdest.Rule{Op: faultdest.Put, Fault: faultdest.Hang}))
-		began := time.Now()
-		require.True(t, backup.Is(d.Put(t.Context(), "a", backup.Bytes(nil)), "backup_unavailable"))
-		require.Less(t, time.Since(began), 5*time.Minute)
+		for _, op := range []faultdest.Ops{faultdest.Get, faultdest.List, faultdest.Delete} {
+			require.NoError(t, faulty.Set(t.Context(), faultdest.Rule{Op: op, Fault: faultdest.Hang}))
+		}
+		calls := map[string]func() error{
+			"put":    func() error { return d.Put(t.Context(), "a", backup.Bytes(nil)) },
+			"get":    func() error { _, err := d.Get(t.Context(), "a", 0, -1); return err },
+			"list":   func() error { return d.List(t.Context(), "", func(backup.Object) error { return nil }) },
+			"delete": func() error { return d.Delete(t.Context(), "a") },
+		}
+		for name, call := range calls {
+			began := time.Now()
+			require.True(t, backup.Is(call(), "backup_unavailable"), name)
+			require.Less(t, time.Since(began), 5*time.Minute, name)
+		}
 	})
 }
 

@@ -13,17 +13,16 @@ type RetryConfig struct {
 	Attempts int           // tries in all, at least 1
 	First    time.Duration // wait after the first failure; doubles
 	Most     time.Duration // longest wait
-	Timeout  time.Duration // of one try; a Put gets a second more for each 64 KiB
+	Timeout  time.Duration // of one try; of a Get and a List, the longest silence
+	// Slowest is the rate in bytes a second that gives a Put more time for what it
+	// carries. With Limit set it inside the wrapper's rate.
+	Slowest int64
 }
 
 // DefaultRetry suits a cloud over the internet.
 func DefaultRetry() RetryConfig {
-	return RetryConfig{Attempts: 4, First: 500 * time.Millisecond, Most: 20 * time.Second, Timeout: time.Minute}
+	return RetryConfig{Attempts: 4, First: 500 * time.Millisecond, Most: 20 * time.Second, Timeout: time.Minute, Slowest: 64 << 10}
 }
-
-// slowest is the rate of transfer, in bytes a second, below which a try is
-// given up.
-const slowest = 64 << 10
 
 // Retry repeats what may pass by itself (Passing), with growing pauses, and
 // bounds each try in time, so that a destination that hangs is one that fails.
@@ -42,13 +41,19 @@ func (r *retrying) Put(ctx context.Context, name string, body Body) error {
 	return r.again(ctx, body.Size, func(ctx context.Context) error { return r.inner.Put(ctx, name, body) })
 }
 
-// Get repeats until there is a reader; the time of reading it is the caller's.
+// Get repeats until there is a reader. Reading it fails after a silence of
+// Timeout.
 func (r *retrying) Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
 	var out io.ReadCloser
 	err := r.attempts(ctx, func() error {
-		var err error
-		out, err = r.inner.Get(ctx, name, offset, length)
-		return err
+		one, w := watch(ctx, r.cfg.Timeout)
+		in, err := r.inner.Get(one, name, offset, length)
+		if err != nil {
+			w.stop()
+			return w.blame(ctx, err)
+		}
+		out = &watched{ReadCloser: in, w: w, blame: func(err error) error { return w.blame(ctx, err) }}
+		return nil
 	})
 	return out, err
 }
@@ -59,10 +64,13 @@ func (r *retrying) List(ctx context.Context, prefix string, each func(Object) er
 	told := false
 	var result error
 	err := r.attempts(ctx, func() error {
-		result = r.inner.List(ctx, prefix, func(o Object) error {
+		one, w := watch(ctx, r.cfg.Timeout)
+		defer w.stop()
+		result = w.blame(ctx, r.inner.List(one, prefix, func(o Object) error {
 			told = true
+			w.alive()
 			return each(o)
-		})
+		}))
 		if told {
 			return nil
 		}
@@ -80,7 +88,7 @@ func (r *retrying) Delete(ctx context.Context, name string) error {
 
 // again gives each try a time of its own, by what it has to carry.
 func (r *retrying) again(ctx context.Context, size int64, try func(context.Context) error) error {
-	limit := r.cfg.Timeout + time.Duration(size/slowest)*time.Second
+	limit := r.cfg.Timeout + time.Duration(size/max(r.cfg.Slowest, 1))*time.Second
 	return r.attempts(ctx, func() error {
 		one, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
