@@ -28,7 +28,10 @@ func Copy(from, to Config) error {
 		if err := placeSame(to.KeyFile, key); err != nil {
 			return err
 		}
-		return copySets(from.Dir, to.Dir)
+		if err := copySets(from.Dir, to.Dir); err != nil {
+			return err
+		}
+		return copySecrets(from.Dir, to.Dir)
 	})
 	return err
 }
@@ -50,6 +53,24 @@ func copySets(from, to string) error {
 			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
 		}
 		if err := placeSame(filepath.Join(to, s.file()), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySecrets copies the wrapped secrets of other packages (see Secrets).
+func copySecrets(from, to string) error {
+	paths, err := filepath.Glob(filepath.Join(from, "*"+secretSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		wrapped, err := os.ReadFile(path)
+		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", filepath.Base(path))
+		}
+		if err := placeSame(filepath.Join(to, filepath.Base(path)), wrapped); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,281 @@
+package mirror
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"panshi/internal/backup"
+	"panshi/internal/errs"
+)
+
+// Mirror copies the files of one source to all targets.
+type Mirror struct {
+	cfg     Config
+	alarms  *alarms
+	copiers []*copier
+
+	wake chan struct{} // somebody saw new files
+
+	mu       sync.Mutex
+	items    map[string]*item // by name; guarded by mu
+	lastSeen time.Time        // of the newest file that ever came; guarded by mu
+	holds    int              // guarded by mu: restores of this process that run
+}
+
+// New checks the settings, makes the local directory and reads the journals.
+// Codes: those of Validate, backup_state_unusable.
+func New(cfg Config) (*Mirror, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	m := &Mirror{
+		cfg: cfg, items: map[string]*item{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
+		alarms: &alarms{clock: cfg.Clock, log: cfg.Log, tell: cfg.Alert, on: map[string]bool{}},
+	}
+	if err := os.MkdirAll(m.sealedDir(), 0o700); err != nil {
+		return nil, stateUnusable(err)
+	}
+	for _, t := range cfg.Targets {
+		c, err := newCopier(m, t)
+		if err != nil {
+			return nil, errors.Join(stateUnusable(err), m.close())
+		}
+		m.copiers = append(m.copiers, c)
+	}
+	return m, nil
+}
+
+func stateUnusable(err error) error {
+	return errs.Wrap(err, errs.Unavailable, "backup_state_unusable", "the local state of backups cannot be read or written")
+}
+
+func (m *Mirror) sealedDir() string { return filepath.Join(m.cfg.Dir, "sealed") }
+
+func (m *Mirror) close() error {
+	var faults []error
+	for _, c := range m.copiers {
+		faults = append(faults, c.journal.close())
+	}
+	return errors.Join(faults...)
+}
+
+// Notice says that the source has new files, so that nobody waits for Poll.
+func (m *Mirror) Notice() { nudge(m.wake) }
+
+// nudge wakes the reader of c, now or when it comes to wait.
+func nudge(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// Hold keeps retention of all destinations waiting until release is called,
+// because this process restores or verifies. It returns when no retention runs.
+func (m *Mirror) Hold() (release func()) {
+	for _, c := range m.copiers {
+		c.expiring.Lock()
+	}
+	m.mu.Lock()
+	m.holds++
+	m.mu.Unlock()
+	for _, c := range m.copiers {
+		c.expiring.Unlock()
+	}
+	return func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.holds--
+	}
+}
+
+func (m *Mirror) held() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.holds > 0
+}
+
+// Run works until the context ends. It is called once.
+func (m *Mirror) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for _, c := range m.copiers {
+		wg.Go(func() { c.run(ctx) })
+	}
+	wg.Go(func() { m.watch(ctx) })
+	for ctx.Err() == nil {
+		m.look(ctx)
+		m.pause(ctx, m.wake, m.cfg.Poll)
+	}
+	wg.Wait()
+	return m.close()
+}
+
+// pause waits for a nudge, for d, or for the end.
+func (m *Mirror) pause(ctx context.Context, wake <-chan struct{}, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-wake:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// look takes new files in, lets go of those that all have, and holds the bound.
+func (m *Mirror) look(ctx context.Context) {
+	err := m.take(ctx)
+	if err == nil {
+		err = m.release(ctx)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	m.alarms.set("", AlarmIntake, err != nil, err)
+	if m.bound() {
+		m.alarms.set("", AlarmIntake, m.release(ctx) != nil, "files cannot be removed")
+	}
+}
+
+// take seals what is new. A file that cannot be sealed does not stop the others.
+func (m *Mirror) take(ctx context.Context) error {
+	var faults []error
+	for after := ""; ; {
+		files, err := m.cfg.Source.List(ctx, after)
+		if err != nil || len(files) == 0 {
+			m.route()
+			return errors.Join(append(faults, err)...)
+		}
+		for _, f := range files {
+			after = f.Name
+			if err := m.takeOne(ctx, f); err != nil && !backup.Is(err, "backup_object_missing") {
+				faults = append(faults, err)
+			}
+		}
+	}
+}
+
+func (m *Mirror) takeOne(ctx context.Context, f File) error {
+	m.mu.Lock()
+	_, known := m.items[f.Name]
+	m.mu.Unlock()
+	if known {
+		return nil
+	}
+	it, err := m.stage(ctx, f)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	m.items[f.Name] = it
+	m.lastSeen = m.cfg.Clock.Now()
+	m.mu.Unlock()
+	return nil
+}
+
+// route decides which destination has to have which item, now that all of a
+// listing are here.
+func (m *Mirror) route() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.copiers {
+		c.route(m.items)
+		nudge(c.wake)
+	}
+}
+
+// pending lists what a destination has to get now, oldest first.
+func (m *Mirror) pending(c *copier) []*item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []*item
+	for _, it := range m.items {
+		if !it.done[c.Label] && !(c.from.Waiting && it.log) {
+			out = append(out, it)
+		}
+	}
+	slices.SortFunc(out, func(a, b *item) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.segment.Level, b.segment.Level), cmp.Compare(a.Name, b.Name))
+	})
+	return out
+}
+
+// finish notes that a destination has an item or does without it.
+func (m *Mirror) finish(label string, items ...*item) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, it := range items {
+		it.done[label] = true
+	}
+}
+
+// forget has an item sealed anew: its sealed file is damaged or gone.
+func (m *Mirror) forget(it *item) {
+	m.mu.Lock()
+	delete(m.items, it.Name)
+	m.mu.Unlock()
+	_ = removeFile(it.path) // what is left is checked before it is used again
+}
+
+// release lets go of what every destination has or does without.
+func (m *Mirror) release(ctx context.Context) error {
+	m.mu.Lock()
+	var gone []*item
+	for _, it := range m.items {
+		if len(it.done) == len(m.copiers) {
+			gone = append(gone, it)
+		}
+	}
+	m.mu.Unlock()
+	var faults []error
+	for _, it := range gone {
+		err := m.cfg.Source.Remove(ctx, it.Name)
+		if err == nil {
+			err = removeFile(it.path)
+		}
+		if err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		m.mu.Lock()
+		delete(m.items, it.Name)
+		m.mu.Unlock()
+	}
+	return errors.Join(faults...)
+}
+
+// bound drops the furthest laggard while the files that wait are over SpoolMax,
+// and tells whether it dropped one.
+func (m *Mirror) bound() bool {
+	total, behind := m.waiting()
+	over := total > m.cfg.SpoolMax
+	m.alarms.set("", AlarmSpool, over, "the files that wait are over the bound")
+	if !over || len(behind) == 0 {
+		return false
+	}
+	worst := slices.MaxFunc(m.copiers, func(a, b *copier) int { return cmp.Compare(behind[a.Label], behind[b.Label]) })
+	worst.letGo()
+	return true
+}
+
+// waiting sums up the files that wait, and those of them that each destination
+// lacks.
+func (m *Mirror) waiting() (total int64, behind map[string]int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	behind = map[string]int64{}
+	for _, it := range m.items {
+		total += it.weight()
+		for _, c := range m.copiers {
+			if !it.done[c.Label] {
+				behind[c.Label] += it.weight()
+			}
+		}
+	}
+	return total, behind
+}

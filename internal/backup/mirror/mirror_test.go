@@ -1,0 +1,193 @@
+package mirror_test
+
+import (
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/backup/faultdest"
+	"panshi/internal/backup/mirror"
+)
+
+func TestEverythingArrivesEverywhere(t *testing.T) {
+	inBubble(t, []string{"a", "b"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.write("box/uploads/0000000001-"+"0946684800000", []byte("a picture"))
+		w.run(30)
+		w.pass(11 * time.Second)
+		w.requireSound("a")
+		w.requireSound("b")
+		w.requireSpoolEmpty()
+		require.Equal(t, w.contents("a", "seg/"), w.contents("b", "seg/"), "the same bytes everywhere")
+		require.Len(t, w.contents("a", ""), 32+len(w.contents("a", "manifest/")))
+		require.Empty(t, w.alerts)
+	})
+}
+
+// TestNothingIsBehindASecondLong: what is written is at both places at once, not
+// at the next tick of something.
+func TestNothingIsBehindASecondLong(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.pass(11 * time.Second)
+		for range 5 {
+			w.segment()
+			w.pass(10 * time.Millisecond)
+			require.Equal(t, w.tx, w.status("a").Reach.End)
+		}
+	})
+}
+
+func TestOneDestinationDiesTheOtherGoesOn(t *testing.T) {
+	inBubble(t, []string{"a", "b"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.run(10)
+		for _, op := range []faultdest.Ops{faultdest.Put, faultdest.Get, faultdest.List, faultdest.Delete} {
+			w.set("b", faultdest.Rule{Op: op, Fault: faultdest.Down})
+		}
+		w.run(60)
+		require.Equal(t, w.tx, w.status("a").Reach.End, "the living one is up to date")
+		require.Zero(t, w.status("a").Pending)
+		w.requireTold("b", mirror.AlarmFailing)
+		w.requireTold("b", mirror.AlarmLag)
+		require.Greater(t, w.status("b").Lag, 50*time.Second)
+		require.Equal(t, uint64(11), w.status("b").Reach.End, "the dead one claims what it had")
+		w.requireNoFalseClaim("b")
+
+		w.places["b"].Heal()
+		w.pass(2 * time.Minute)
+		w.run(3)
+		w.pass(11 * time.Second)
+		w.requireSound("a")
+		w.requireSound("b")
+		require.Equal(t, w.contents("a", "seg/"), w.contents("b", "seg/"), "digests equal after healing")
+		require.True(t, w.told("b", mirror.AlarmLag, false))
+		require.True(t, w.told("b", mirror.AlarmFailing, false))
+		w.requireSpoolEmpty()
+	})
+}
+
+// TestARestartGoesOn stops the mirror at odd moments, and once without what it
+// had sealed.
+func TestARestartGoesOn(t *testing.T) {
+	inBubble(t, []string{"a", "b"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		for round := range 6 {
+			w.run(round)
+			w.segment()
+			w.stop()
+			w.segment()
+			w.start()
+		}
+		w.pass(15 * time.Second)
+		w.requireSound("a")
+		w.requireSound("b")
+		w.requireSpoolEmpty()
+		require.Empty(t, w.alerts)
+		require.Len(t, w.verify("a").Heads, 1, "one chain over all restarts")
+	})
+}
+
+func TestANewMachineTakesOver(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.run(20)
+		w.pass(11 * time.Second)
+		w.stop()
+		before := w.contents("a", "")
+
+		w.cfg.Dir = memory(t) // the old machine's state is gone
+		w.state = w.cfg.Dir
+		w.generation, w.tx = 2, 0
+		w.start()
+		w.full()
+		w.run(20)
+		w.pass(11 * time.Second)
+		w.requireSound("a")
+		require.Empty(t, w.alerts)
+		after := w.contents("a", "")
+		for name, content := range before {
+			require.Equal(t, content, after[name], "the old generation is not overwritten: %s", name)
+		}
+		require.Len(t, w.verify("a").Heads, 2)
+	})
+}
+
+func TestADamagedJournalIsMadeAnewFromTheDestination(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.run(20)
+		w.pass(11 * time.Second)
+		objects := w.status("a").Objects
+		w.stop()
+		damage(t, w.state+"/a.journal")
+		w.start()
+		w.pass(11 * time.Second)
+		w.requireTold("a", mirror.AlarmVanished)
+		require.Equal(t, objects, w.status("a").Objects)
+		w.run(3)
+		w.pass(11 * time.Second)
+		w.requireSound("a")
+	})
+}
+
+// TestAWriteOnlyCredentialIsNoError: it cannot read, list or delete; that is
+// told, and nothing fails for ever.
+func TestAWriteOnlyCredentialIsNoError(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		for _, op := range []faultdest.Ops{faultdest.Get, faultdest.List, faultdest.Delete} {
+			w.set("a", faultdest.Rule{Op: op, Fault: faultdest.Refused})
+		}
+		w.cfg.Targets[0].Retention = mirror.Retention{Fine: time.Hour, Window: time.Hour, Fulls: 2}
+		w.start()
+		for range 5 {
+			w.full()
+			w.run(20)
+			w.pass(50 * time.Minute)
+		}
+		w.pass(2 * time.Hour)
+		s := w.status("a")
+		require.Empty(t, s.Code)
+		require.True(t, s.Unread && s.Kept, "%+v", s)
+		require.Positive(t, s.Left, "what retention gave up is still there")
+		require.Empty(t, slices.DeleteFunc(w.alerts, func(a mirror.Alert) bool { return a.Code == mirror.AlarmQuiet }))
+		require.NoError(t, w.verify("a").Err(), "somebody who may read finds all sound")
+	})
+}
+
+func TestANewDestinationWaitsForAFull(t *testing.T) {
+	inBubble(t, []string{"a", "b"}, func(t *testing.T, w *world) {
+		both := w.cfg.Targets
+		w.cfg.Targets = both[:1]
+		w.start()
+		w.full()
+		w.run(5)
+		w.pass(11 * time.Second)
+		w.stop()
+		w.cfg.Targets = both
+		w.start()
+		w.run(45)
+		require.Equal(t, []string{"b"}, w.wanted)
+		require.False(t, w.status("b").Following)
+		require.Zero(t, w.status("b").Objects, "log without a full is worth nothing")
+		w.requireTold("b", mirror.AlarmNeedsFull)
+		w.full()
+		w.run(5)
+		w.pass(11 * time.Second)
+		w.requireSound("a")
+		w.requireSound("b")
+		require.True(t, w.told("b", mirror.AlarmNeedsFull, false))
+		w.requireSpoolEmpty()
+		require.Less(t, len(w.contents("b", "seg/")), len(w.contents("a", "seg/")))
+		require.Subset(t, slices.Collect(maps.Keys(w.contents("a", "seg/"))), slices.Collect(maps.Keys(w.contents("b", "seg/"))))
+	})
+}
