@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"encoding/json"
+	"math/rand/v2"
 	"os"
 	"sync"
 	"testing"
@@ -109,7 +110,9 @@ func TestALostDataDirectoryComesBack(t *testing.T) {
 	var orders timed
 	var load sync.WaitGroup
 	load.Go(func() { orders.crowd(ctx, shop.Client(), sku) })
-	time.Sleep(3 * time.Second) // load
+	phase := time.Duration(rand.IntN(1000)) * time.Millisecond
+	t.Logf("killed after %v", 2*time.Second+phase)
+	time.Sleep(2*time.Second + phase) // load; shipments come every second, this at any moment between two
 	end := time.Now()
 	shop.Kill()
 	require.NoError(t, os.RemoveAll(shop.Data))

@@ -1,6 +1,7 @@
 package ship
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -15,18 +16,23 @@ import (
 // What always stays: of the current generation everything from its last whole
 // copy on, so that its newest state can be restored.
 func expired(files []spool.File, current string, now time.Time, cfg Config) []spool.Name {
+	cutoff, fine := now.Add(-cfg.Keep), now.Add(-cfg.KeepSeconds)
 	var gone []spool.Name
 	var rest []spool.File
-	for _, g := range byGeneration(files) {
-		old := outdated(g, g[0].Generation == current, now.Add(-cfg.Keep), now.Add(-cfg.KeepSeconds))
+	covered := false // a newer generation has a state from before the cutoff
+	for _, g := range slices.Backward(byGeneration(files)) {
+		old := outdated(g, covered, cutoff, fine)
 		for _, f := range g {
-			if old[f.Name] {
+			if old(f) {
 				gone = append(gone, f.Name)
-			} else {
-				rest = append(rest, f)
+				continue
 			}
+			rest = append(rest, f)
+			covered = covered || f.Whole() && !f.Time.After(cutoff)
 		}
 	}
+	slices.Sort(gone)
+	slices.SortFunc(rest, func(a, b spool.File) int { return cmp.Compare(a.Name, b.Name) })
 	return append(gone, beyond(rest, current, cfg.SpoolMax)...)
 }
 
@@ -42,27 +48,18 @@ func byGeneration(files []spool.File) [][]spool.File {
 	return out
 }
 
-// outdated marks the files of one generation that no moment since cutoff
-// needs, and those of single seconds that are older than fine.
-func outdated(g []spool.File, current bool, cutoff, fine time.Time) map[spool.Name]bool {
-	old := map[spool.Name]bool{}
-	if !current && newestOf(g).Time.Before(cutoff) {
-		for _, f := range g {
-			old[f.Name] = true
-		}
-		return old
+// outdated tells of files of one generation whether no moment since cutoff needs
+// them: all, if newer generations have all that is kept; what the last whole
+// copy before the cutoff made superfluous; and seconds older than fine.
+func outdated(g []spool.File, covered bool, cutoff, fine time.Time) func(spool.File) bool {
+	if covered {
+		return func(spool.File) bool { return true }
 	}
 	base := lastWholeBefore(g, cutoff)
-	merged := lastOf(g, 1)
-	for _, f := range g {
-		switch {
-		case f.Last <= base.Last && f.Name != base.Name:
-			old[f.Name] = true
-		case f.Level == 0 && f.Time.Before(fine) && f.Last <= merged:
-			old[f.Name] = true
-		}
+	merged := mergedBefore(g, fine)
+	return func(f spool.File) bool {
+		return f.Last <= base.Last && f.Name != base.Name || f.Level == 0 && f.Last <= merged
 	}
-	return old
 }
 
 func newestOf(g []spool.File) spool.File {
@@ -80,10 +77,11 @@ func lastWholeBefore(g []spool.File, cutoff time.Time) (base spool.File) {
 	return base
 }
 
-// lastOf is the newest transaction of a level.
-func lastOf(g []spool.File, level int) (last uint64) {
+// mergedBefore is the last transaction of the half minutes that ended before a
+// time: their seconds may go, all of them or none.
+func mergedBefore(g []spool.File, fine time.Time) (last uint64) {
 	for _, f := range g {
-		if f.Level == level {
+		if f.Level == 1 && f.Time.Before(fine) {
 			last = max(last, f.Last)
 		}
 	}

@@ -30,6 +30,9 @@ const stateDir = "ship"
 // when a log that became too long has to start over.
 const busyTimeout = 200 * time.Millisecond
 
+// lastPatience is how long closing waits for the last shipment.
+const lastPatience = 30 * time.Second
+
 // Shipper ships one database. Make it with New.
 type Shipper struct {
 	cfg    Config
@@ -114,7 +117,7 @@ func (s *Shipper) open(ctx context.Context) error {
 	e.BusyTimeout = busyTimeout
 	e.L0Retention = 0
 	e.RetentionEnabled = false
-	e.ShutdownSyncTimeout = 5 * time.Second
+	e.ShutdownSyncTimeout = 0 // one try: Close has shipped
 	e.Replica = litestream.NewReplicaWithClient(e, s.client)
 	e.Replica.MonitorEnabled = false
 	if err := e.Open(); err != nil {
@@ -190,14 +193,16 @@ func logEnd(pages, pageSize int) int64 {
 	return litestream.WALHeaderSize + int64(pages)*int64(litestream.WALFrameHeaderSize+pageSize)
 }
 
-// Close ends shipping and lets go of the database file. The engine has closed
-// all its connections.
+// Close ships what is left and lets go of the database file. The engine has
+// closed all its connections.
 func (s *Shipper) Close() error {
 	s.stop()
 	s.workers.Wait()
 	var all []error
 	if s.engine != nil {
-		all = append(all, s.engine.Close(context.Background()))
+		ctx, cancel := context.WithTimeout(context.Background(), lastPatience)
+		defer cancel()
+		all = append(all, s.ship(ctx), s.engine.Close(ctx))
 	}
 	if s.keeper != nil {
 		all = append(all, s.keeper.Close())

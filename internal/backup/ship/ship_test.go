@@ -1,12 +1,16 @@
 package ship_test
 
 import (
+	"context"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/backup/restore"
+	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
 )
 
@@ -108,4 +112,92 @@ func TestARestoredDirectoryBeginsAGeneration(t *testing.T) {
 	require.Len(t, got, 20)
 	_, got = s.restored(restore.Target{Generation: first.Generation})
 	require.Len(t, got, 10)
+}
+
+// A spool that takes nothing holds up nobody, and is seen: lag grows, by
+// itself. When it is mended, nothing is missing.
+func TestShippingThatStopsIsSeen(t *testing.T) {
+	s := newShop(t)
+	s.open()
+	s.write("before", 5)
+	first := s.shipped()
+	level := filepath.Join(s.cfg.Spool, first.Generation, "0")
+	require.NoError(t, os.Rename(level, level+".away"))
+	require.NoError(t, os.WriteFile(level, nil, 0o600))
+	s.write("during", 5)
+	require.Eventually(t, s.ship.Failing, 10*time.Second, 5*time.Millisecond)
+	status, err := s.ship.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "spool_unusable", status.Failure)
+	require.Equal(t, first.Transaction, status.Transaction)
+	earlier := s.ship.Lag()
+	require.Positive(t, earlier)
+	s.write("on and on", 5)
+	require.Eventually(t, func() bool { return s.ship.Lag() > earlier+300*time.Millisecond }, 10*time.Second, 5*time.Millisecond)
+
+	require.NoError(t, os.Remove(level))
+	require.NoError(t, os.Rename(level+".away", level))
+	require.Equal(t, first.Generation, s.shipped().Generation)
+	s.close()
+	_, got := s.restored(restore.Target{})
+	require.Len(t, got, 15)
+}
+
+// What litestream says it has shipped counts for nothing when the spool does
+// not have it.
+func TestWhatTheSpoolLacksIsNotShipped(t *testing.T) {
+	s := newShop(t)
+	s.open()
+	s.write("before", 5)
+	first := s.shipped()
+	s.ship.Forget(t.Context())
+	s.write("during", 5)
+	require.Eventually(t, s.ship.Failing, 10*time.Second, 5*time.Millisecond)
+	status, err := s.ship.Status(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, "ship_incomplete", status.Failure)
+	require.Positive(t, s.ship.Lag())
+	require.Equal(t, first.Generation, status.Generation)
+	require.Error(t, func() error { _ = s.db.Close(); return s.ship.Close() }())
+}
+
+// restarting lets the log start over after every commit and keeps it.
+type restarting struct{}
+
+func (restarting) AfterBatch(ctx context.Context, log db.Log) error {
+	_, err := log.Checkpoint(ctx, db.CheckpointRestart)
+	return err
+}
+
+func (restarting) AtClose(context.Context, db.Log) error { return nil }
+
+// The worst case: while nothing was shipped the log started over, and is long
+// enough still to hold the last frame that was read, so that nothing of what is
+// missing shows.
+func TestALogThatStartedOverWhileDownBeginsAGeneration(t *testing.T) {
+	s := newShop(t)
+	s.open()
+	s.write("shipped", 30)
+	first := s.shipped()
+	s.close()
+
+	other := s.at(s.data)
+	var err error
+	other.db, err = sqlite.Open(t.Context(), sqlite.Config{Dir: s.data, Checkpointer: restarting{}})
+	require.NoError(t, err)
+	keeper, err := sqlite.KeepLog(t.Context(), s.path())
+	require.NoError(t, err)
+	other.write("unseen", 10)
+	require.NoError(t, other.db.Close())
+	require.NoError(t, keeper.Close())
+	info, err := os.Stat(s.path() + "-wal")
+	require.NoError(t, err)
+	require.Greater(t, info.Size(), int64(4000*30), "the old frames are there")
+
+	s.open()
+	s.write("after", 10)
+	require.NotEqual(t, first.Generation, s.shipped().Generation)
+	s.close()
+	_, got := s.restored(restore.Target{})
+	require.Len(t, got, 50)
 }
