@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"panshi/internal/backup"
@@ -27,6 +28,9 @@ type Config struct {
 type Dest struct {
 	dir    string
 	device uint64 // of dir when it was opened
+
+	mu      sync.Mutex
+	settled map[string]bool // guarded by mu: directories whose names are durable
 }
 
 // New opens or makes the directory and clears what interrupted writers left.
@@ -49,7 +53,7 @@ func New(cfg Config) (*Dest, error) {
 				"this directory is on the disk of the shop's data; one dead disk would take both").With("dir", cfg.Dir)
 		}
 	}
-	d := &Dest{dir: cfg.Dir, device: device}
+	d := &Dest{dir: filepath.Clean(cfg.Dir), device: device, settled: map[string]bool{}}
 	if err := d.prepare(); err != nil {
 		return nil, failure("put", cfg.Dir, err)
 	}

@@ -72,7 +72,7 @@ func (d *Dest) replace(ctx context.Context, name string, content []byte) error {
 	}
 	defer discard(tmp)
 	path := d.path(name)
-	if err := makeDirs(filepath.Dir(path)); err != nil {
+	if err := d.makeDirs(filepath.Dir(path)); err != nil {
 		return err
 	}
 	if err := os.Rename(tmp.Name(), path); err != nil {

@@ -16,7 +16,7 @@ const scratch = ".tmp"
 // prepare makes the scratch folder and removes what dead writers left in it. A
 // living one holds a lock on its file.
 func (d *Dest) prepare() error {
-	if err := os.Mkdir(filepath.Join(d.dir, scratch), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := d.makeDirs(filepath.Join(d.dir, scratch)); err != nil {
 		return err
 	}
 	left, err := filepath.Glob(filepath.Join(d.dir, scratch, "put-*"))
@@ -28,7 +28,7 @@ func (d *Dest) prepare() error {
 			return err
 		}
 	}
-	return syncDir(d.dir)
+	return nil
 }
 
 func removeAbandoned(path string) error {
@@ -81,7 +81,7 @@ func discard(f *os.File) {
 // rename after a look, which two writers at once could pass together; there is
 // one writer.
 func (d *Dest) place(tmp, path string) error {
-	if err := makeDirs(filepath.Dir(path)); err != nil {
+	if err := d.makeDirs(filepath.Dir(path)); err != nil {
 		return err
 	}
 	err := os.Link(tmp, path)
@@ -97,22 +97,31 @@ func (d *Dest) place(tmp, path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// makeDirs makes dir and what is missing above it, each durably.
-func makeDirs(dir string) error {
-	err := os.Mkdir(dir, 0o700)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := makeDirs(filepath.Dir(dir)); err != nil {
-			return err
-		}
-		err = os.Mkdir(dir, 0o700)
-	}
-	if errors.Is(err, fs.ErrExist) {
+// makeDirs makes dir and what is missing above it up to the root, each durably.
+// A directory that is there may be one whose maker died before it was durable, so
+// the first use of each by this process syncs it all the same.
+func (d *Dest) makeDirs(dir string) error {
+	d.mu.Lock()
+	settled := d.settled[dir]
+	d.mu.Unlock()
+	if settled {
 		return nil
 	}
-	if err != nil {
+	if dir != d.dir {
+		if err := d.makeDirs(filepath.Dir(dir)); err != nil {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(dir))
+	if err := syncDir(filepath.Dir(dir)); err != nil && (dir != d.dir || !errors.Is(err, fs.ErrPermission)) {
+		return err // a parent of the root that we may not read is one that we did not write
+	}
+	d.mu.Lock()
+	d.settled[dir] = true
+	d.mu.Unlock()
+	return nil
 }
 
 func syncDir(dir string) error {

@@ -17,7 +17,7 @@ import (
 // parts stores an object in parts. The condition that there is none of this name
 // is on the last request, which makes the object; the client's own upload in
 // parts leaves it out.
-func (d *Dest) parts(ctx context.Context, name string, r *remembering, body backup.Body) error {
+func (d *Dest) parts(ctx context.Context, name string, r io.Reader, body backup.Body) error {
 	key := d.key(name)
 	first := d.options(body)
 	upload, err := d.core.NewMultipartUpload(ctx, d.cfg.Bucket, key, minio.PutObjectOptions{
@@ -26,7 +26,7 @@ func (d *Dest) parts(ctx context.Context, name string, r *remembering, body back
 	if err != nil {
 		return err
 	}
-	done, err := d.sendParts(ctx, key, upload, r)
+	done, err := d.sendParts(ctx, key, upload, r, body.Size)
 	if err == nil {
 		last := d.options(backup.Body{}) // a lock was asked for with the first request
 		_, err = d.core.CompleteMultipartUpload(ctx, d.cfg.Bucket, key, upload, done, last)
@@ -38,29 +38,24 @@ func (d *Dest) parts(ctx context.Context, name string, r *remembering, body back
 }
 
 // sendParts sends part by part; the server compares the digest of each.
-func (d *Dest) sendParts(ctx context.Context, key, upload string, r *remembering) ([]minio.CompletePart, error) {
+func (d *Dest) sendParts(ctx context.Context, key, upload string, r io.Reader, size int64) ([]minio.CompletePart, error) {
 	var done []minio.CompletePart
 	buffer := make([]byte, partSize)
-	for number := 1; ; number++ {
-		n, err := io.ReadFull(r, buffer)
-		if r.failed != nil {
-			return nil, r.failed
+	for sent := int64(0); sent < size; {
+		part := buffer[:min(size-sent, partSize)]
+		if _, err := io.ReadFull(r, part); err != nil {
+			return nil, err
 		}
-		if errors.Is(err, io.EOF) {
-			return done, nil
-		}
-		last := err != nil // ReadFull calls a short last part unexpected
-		sum := sha256.Sum256(buffer[:n])
-		part, err := d.core.PutObjectPart(ctx, d.cfg.Bucket, key, upload, number, bytes.NewReader(buffer[:n]), int64(n),
+		sum := sha256.Sum256(part)
+		stored, err := d.core.PutObjectPart(ctx, d.cfg.Bucket, key, upload, len(done)+1, bytes.NewReader(part), int64(len(part)),
 			minio.PutObjectPartOptions{Sha256Hex: hex.EncodeToString(sum[:])})
 		if err != nil {
 			return nil, err
 		}
-		done = append(done, minio.CompletePart{PartNumber: number, ETag: part.ETag})
-		if last {
-			return done, nil
-		}
+		done = append(done, minio.CompletePart{PartNumber: len(done) + 1, ETag: stored.ETag})
+		sent += int64(len(part))
 	}
+	return done, nil
 }
 
 // abort frees the room of parts that will not be an object, also when the

@@ -38,7 +38,7 @@ type server struct {
 	ended    chan struct{}
 }
 
-var shared server //nolint:gochecknoglobals // one process for all tests, ended by TestMain
+var shared server // one process for all tests, ended by TestMain
 
 func TestMain(m *testing.M) {
 	code := m.Run()
@@ -65,7 +65,7 @@ func (s *server) run() error {
 	if s.dir, err = os.MkdirTemp("", "panshi-s3-"); err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // asks for a free port
+	l, err := net.Listen("tcp", "127.0.0.1:0") // asks for a free port
 	if err != nil {
 		return err
 	}
@@ -98,7 +98,7 @@ func (s *server) answers(address string) error {
 	var err error
 	for range 200 {
 		var c net.Conn
-		if c, err = net.DialTimeout("tcp", address, time.Second); err == nil { //nolint:noctx // waits for the server
+		if c, err = net.DialTimeout("tcp", address, time.Second); err == nil {
 			return c.Close()
 		}
 		time.Sleep(25 * time.Millisecond)
@@ -174,4 +174,3 @@ func user(t *testing.T, name string, actions ...string) (access, secret string) 
 	require.NoError(t, client(t).SetBucketPolicy(t.Context(), name, policy))
 	return access, secret
 }
-

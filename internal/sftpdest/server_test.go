@@ -66,7 +66,7 @@ func start(t *testing.T) *server {
 		return nil, errors.New("another key")
 	}}
 	s.config.AddHostKey(host)
-	s.listener, err = net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // ends with the test
+	s.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	s.address = s.listener.Addr().String()
 	s.wg.Go(s.accept)
@@ -130,7 +130,7 @@ func (s *server) serve(raw net.Conn) {
 func (s *server) subsystem(channel ssh.Channel) {
 	defer func() { _ = channel.Close() }()
 	if s.real {
-		cmd := exec.Command(openSSH, "-e") //nolint:noctx // ends with its input
+		cmd := exec.Command(openSSH, "-e") // ends with its input
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, io.Discard
 		_ = cmd.Run()
 		return

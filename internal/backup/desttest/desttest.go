@@ -158,15 +158,12 @@ func lyingBody(t *testing.T, d backup.Destination, _ Options) {
 	content := Content(t, 50_000)
 	flipped := slices.Clone(content)
 	flipped[len(flipped)-1] ^= 1
-	cut := func() (io.ReadCloser, error) {
-		return io.NopCloser(io.MultiReader(bytes.NewReader(content[:30_000]), failing{})), nil
-	}
 	bodies := map[string]func(*backup.Body){
 		"other": func(b *backup.Body) { b.Open = backup.Bytes(flipped).Open },
 		"short": func(b *backup.Body) { b.Open = backup.Bytes(content[:49_999]).Open },
 		"empty": func(b *backup.Body) { b.Open = backup.Bytes(nil).Open },
 		"long":  func(b *backup.Body) { b.Open = backup.Bytes(append(slices.Clone(content), 0)).Open },
-		"fails": func(b *backup.Body) { b.Open = cut },
+		"fails": func(b *backup.Body) { b.Open = breaking(content[:30_000]).Open },
 		"shut":  func(b *backup.Body) { b.Open = func() (io.ReadCloser, error) { return nil, io.ErrUnexpectedEOF } },
 	}
 	for name, spoil := range bodies {
@@ -179,10 +176,15 @@ func lyingBody(t *testing.T, d backup.Destination, _ Options) {
 	require.Empty(t, Names(t, d, ""))
 }
 
-// failing is a source that breaks.
-type failing struct{}
+// breaking is a source that breaks after some bytes.
+type breaking []byte
 
-func (failing) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+// Open never fails; Read does.
+func (b breaking) Open() (io.ReadCloser, error) {
+	return io.NopCloser(io.MultiReader(bytes.NewReader(b), b)), nil
+}
+
+func (breaking) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
 func listing(t *testing.T, d backup.Destination, _ Options) {
 	require.Empty(t, Names(t, d, ""))

@@ -132,7 +132,7 @@ func (d *Dest) next(op Ops, name string) Fault {
 	return 0
 }
 
-var errInjected = errors.New("injected fault") //nolint:gochecknoglobals // a value to compare with
+var errInjected = errors.New("injected fault")
 
 // general answers the faults that every call can meet.
 func general(ctx context.Context, op Ops, name string, f Fault) error {

@@ -219,7 +219,7 @@ func (v *verifying) read(ctx context.Context, name string) (seal.Sealed, error) 
 // gaps tells where the listed segments do not follow each other.
 func (v *verifying) gaps() {
 	segments := backup.Segments(slices.Collect(maps.Keys(v.report.Live)))
-	if reach, any := backup.Furthest(segments); any && reach.Gap > 0 {
+	if reach, found := backup.Furthest(segments); found && reach.Gap > 0 {
 		v.find(Gap, reach.Full.Name(), fmt.Sprintf("no segment has transaction %d, later ones are there", reach.Gap))
 	}
 }

@@ -229,18 +229,18 @@ func (c *copier) noteFrom() error {
 // checkGap finds out that transactions are missing which no file will bring any
 // more, and that a full has arrived.
 func (c *copier) checkGap() {
-	reach, any := c.state.furthest()
+	reach, found := c.state.furthest()
 	c.m.mu.Lock()
 	waiting := c.from.Waiting
 	coming := false
 	for _, it := range c.m.items {
-		fills := it.segment.Full() || any && it.segment.Min <= reach.Gap
+		fills := it.segment.Full() || found && it.segment.Min <= reach.Gap
 		coming = coming || it.log && !it.done[c.Label] && fills
 	}
 	c.m.mu.Unlock()
 	switch {
 	case waiting: // watch raises the alarm if it lasts
-	case (!any || reach.Gap > 0) && !coming:
+	case (!found || reach.Gap > 0) && !coming:
 		c.needFull("transactions are missing at the destination, and no file will bring them")
 	case reach.Gap == 0:
 		c.m.alarms.set(c.Label, AlarmNeedsFull, false, nil)

@@ -29,7 +29,7 @@ func (c *copier) expire(ctx context.Context) error {
 	c.m.alarms.set(c.Label, AlarmRetention, err != nil, err)
 	if err != nil {
 		c.nextExpire = now.Add(c.m.cfg.ExpireEvery)
-		return nil //nolint:nilerr // the destination did nothing wrong; the alarm tells
+		return nil // the destination did nothing wrong; the alarm tells
 	}
 	if err := c.giveUp(ctx, gone); err != nil {
 		return err

@@ -195,7 +195,7 @@ func (m *Mirror) pending(c *copier) []*item {
 	defer m.mu.Unlock()
 	var out []*item
 	for _, it := range m.items {
-		if !it.done[c.Label] && !(c.from.Waiting && it.log) {
+		if waits := c.from.Waiting && it.log; !it.done[c.Label] && !waits {
 			out = append(out, it)
 		}
 	}

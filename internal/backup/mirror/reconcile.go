@@ -40,7 +40,7 @@ func (c *copier) adopt(ctx context.Context) error {
 	for i := range log.Heads {
 		events = append(events, event{Adopt: &log.Heads[i]})
 	}
-	if reach, any := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live)))); any {
+	if reach, found := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live)))); found {
 		from := start{Generation: reach.Full.Generation, After: reach.Full.Max}
 		events = append(events, event{From: &from})
 		c.m.mu.Lock()

@@ -56,8 +56,8 @@ func errUnsafe(why string) error {
 // clock that jumped ahead, expires nothing; the clock is only compared. Without a
 // full nothing is given up.
 func (r Retention) plan(now time.Time, all []backup.Segment) ([]backup.Segment, error) {
-	full, any := backup.Furthest(all)
-	if !any {
+	full, found := backup.Furthest(all)
+	if !found {
 		return nil, nil
 	}
 	newest := slices.MaxFunc(all, func(a, b backup.Segment) int { return a.Time.Compare(b.Time) }).Time

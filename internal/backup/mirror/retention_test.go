@@ -50,8 +50,8 @@ func small() Retention {
 // restorable tells whether a restore can get to this very moment.
 func restorable(at time.Time, segments []backup.Segment) bool {
 	before := slices.DeleteFunc(slices.Clone(segments), func(s backup.Segment) bool { return s.Time.After(at) })
-	reach, any := backup.Furthest(before)
-	return any && !reach.Time.Before(at)
+	reach, found := backup.Furthest(before)
+	return found && !reach.Time.Before(at)
 }
 
 func TestRetentionKeepsWhatTheWindowNeeds(t *testing.T) {

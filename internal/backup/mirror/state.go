@@ -23,8 +23,8 @@ type state struct {
 	log     map[string]backup.Segment // by name: those of live that are segments
 	bytes   int64                     // of live
 	reach   backup.Reach              // of log, unless stale
-	any     bool                      // log has a full, unless stale
-	stale   bool                      // reach and any have to be found anew
+	hasFull bool                      // unless stale
+	stale   bool                      // reach and hasFull have to be found anew
 	left    map[string]bool           // given up, not yet deleted
 	from    start
 	adopts  []manifest.Head
@@ -78,7 +78,7 @@ func (s *state) add(e manifest.Entry) {
 		return
 	}
 	s.log[e.Name] = seg
-	if next := s.any && !s.stale && !seg.Full() && seg.Generation == s.reach.Full.Generation && s.reach.Gap == 0; next && seg.Max > s.reach.End && seg.Min <= s.reach.End+1 {
+	if next := s.hasFull && !s.stale && !seg.Full() && seg.Generation == s.reach.Full.Generation && s.reach.Gap == 0; next && seg.Max > s.reach.End && seg.Min <= s.reach.End+1 {
 		s.reach.End, s.reach.Time = seg.Max, seg.Time // the usual case, without looking at all others
 		return
 	} else if next && seg.Max <= s.reach.End {
@@ -148,10 +148,10 @@ func (s *state) segments() []backup.Segment { return slices.Collect(maps.Values(
 // furthest is backup.Furthest of what is there.
 func (s *state) furthest() (backup.Reach, bool) {
 	if s.stale {
-		s.reach, s.any = backup.Furthest(s.segments())
+		s.reach, s.hasFull = backup.Furthest(s.segments())
 		s.stale = false
 	}
-	return s.reach, s.any
+	return s.reach, s.hasFull
 }
 
 // has tells whether the destination has an object of that name, spare copies

@@ -69,7 +69,7 @@ func (m *Mirror) behind(c *copier, now time.Time) (following bool, files int, by
 
 // show publishes what the copier's goroutine knows.
 func (c *copier) show(err error) {
-	reach, any := c.state.furthest()
+	reach, found := c.state.furthest()
 	code := ""
 	if err != nil {
 		code = errs.CodeOf(err)
@@ -79,7 +79,7 @@ func (c *copier) show(err error) {
 	c.status.Code = code
 	c.status.Objects, c.status.Bytes = len(c.state.live), c.state.bytes
 	c.status.Listed = len(c.state.live) - len(c.state.added)
-	c.status.Reach, c.status.Restorable = reach, any
+	c.status.Reach, c.status.Restorable = reach, found
 	c.status.Head = c.state.head
 	c.status.Unread, c.status.Kept, c.status.Left = c.told, c.keeps, len(c.state.left)
 }
