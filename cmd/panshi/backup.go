@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"panshi/internal/backup"
 	"panshi/internal/backup/ship"
 )
 
@@ -35,7 +38,7 @@ func (backupStatusCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 		if err := t.result(status, func(w io.Writer) { tellBackup(w, status) }); err != nil {
 			return err
 		}
-		if status.Failure != "" {
+		if status.Failure != "" || slices.ContainsFunc(status.Destinations, backup.Copy.Ails) {
 			return errFindings
 		}
 		return nil
@@ -62,6 +65,35 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, count(int64(g.Files)), count(g.Bytes), localTime(g.From), localTime(g.To))
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
+	tellCopies(out, s.Destinations)
+}
+
+func tellCopies(out io.Writer, copies []backup.Copy) {
+	if len(copies) == 0 {
+		return
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "DESTINATION\tREGION\tSTATE\tRESTORABLE TO\tOBJECTS\tBYTES\tWAITING\tLAG")
+	for _, c := range copies {
+		to := "-"
+		if c.Restorable {
+			to = localTime(c.To)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(c.Label), oneLine(c.Region), stateOf(c), to, count(int64(c.Objects)),
+			count(c.Bytes), count(int64(c.Pending)), c.Lag.Round(time.Millisecond))
+	}
+	_ = w.Flush()
+}
+
+// stateOf says in a word or in codes how a destination stands.
+func stateOf(c backup.Copy) string {
+	switch {
+	case c.Ails():
+		return strings.Join(append(slices.Clone(c.Alarms), c.Failure), " ")
+	case !c.Following:
+		return "waits for a whole copy"
+	}
+	return "good"
 }
 
 func localTime(at time.Time) string { return at.Local().Format(time.RFC3339) }

@@ -23,8 +23,8 @@ import (
 // opens them, is never there.
 const keysInSpool = "keys"
 
-// backup is how a database leaves the machine while it is open.
-type backup struct {
+// shipping is how a database leaves the machine while it is open.
+type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
 }
@@ -41,8 +41,8 @@ func (c Config) spoolDir() string {
 }
 
 // atRest is the backup of a database that nobody ships: it tells what is there.
-func atRest(cfg Config) backup {
-	return backup{
+func atRest(cfg Config) shipping {
+	return shipping{
 		start: func(context.Context, *vault.Vault) error { return nil },
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
@@ -69,7 +69,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
 	}
-	settings := cfg.Backup
+	settings := cfg.Backup.Config
 	settings.Spool = cfg.spoolDir()
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), clock.System{}, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
@@ -77,12 +77,29 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		return nil, err
 	}
 	database := opened.close
-	opened.close = func() error { return errors.Join(database(), shipper.Close()) }
-	opened.backup = backup{
-		start: func(ctx context.Context, v *vault.Vault) error {
-			return startShipping(ctx, cfg, shipper, v.Backup())
+	var copies *mirroring
+	opened.close = func() error {
+		err := database() // ships what is left
+		if copies != nil {
+			err = errors.Join(err, copies.close())
+		}
+		return errors.Join(err, shipper.Close())
+	}
+	opened.backup = shipping{
+		start: func(ctx context.Context, v *vault.Vault) (err error) {
+			if err = startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+				return err
+			}
+			copies, err = startMirror(ctx, cfg, shipper, log)
+			return err
 		},
-		status: shipper.Status,
+		status: func(ctx context.Context) (ship.Status, error) {
+			status, err := shipper.Status(ctx)
+			if copies != nil {
+				status.Destinations = copies.told()
+			}
+			return status, err
+		},
 	}
 	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
 	return opened, nil

@@ -42,8 +42,10 @@ type Config struct {
 	Vault   VaultConfig     `json:"vault"`
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
-	Backup  ship.Config     `json:"backup"`
+	Backup  BackupConfig    `json:"backup"`
 	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
+
+	file string // that it was read from, "" for none
 }
 
 // VaultConfig says where the keys are; empty values are the usual places
@@ -99,7 +101,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Backup: ship.Defaults(),
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Backup: BackupConfig{Config: ship.Defaults()},
 	}
 }
 
@@ -123,7 +125,9 @@ func Load(f Flags) (Config, error) {
 	if err := k.Load(confmap.Provider(set, "."), nil); err != nil {
 		return Config{}, err
 	}
-	return decode(k)
+	cfg, err := decode(k)
+	cfg.file = f.File
+	return cfg, err
 }
 
 const envPrefix = "PANSHI_"

@@ -21,7 +21,7 @@ type database struct {
 	close  func() error
 	name   string  // "SQLite", "PostgreSQL"
 	gauges []gauge // for metrics
-	backup backup
+	backup shipping
 
 	replicas func() []replica.State // nil without read replicas
 }

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"panshi/internal/backup/restore"
+	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
-	"panshi/internal/backup/spool"
 	"panshi/internal/check"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
@@ -21,9 +21,12 @@ import (
 
 // RestoreRequest says what is brought back from where.
 type RestoreRequest struct {
-	From    string    // the spool
+	From    string    // the spool; with Sheet a destination: its directory, or a label
 	At      time.Time // the state as of then; zero is the newest
 	KeyFile string    // that opens the spool's keysets; "" is that of the new shop
+
+	Sheet *seal.Sheet // opens a destination
+	Cards []byte      // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 }
 
 // Restored is what a restore brought back.
@@ -32,6 +35,11 @@ type Restored struct {
 	Bytes int64         `json:"bytes"` // read
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
+
+	// CardsShut says that the keys of card keys were not there; Settings is where
+	// the old machine's configuration was put, "" if there was none.
+	CardsShut bool   `json:"cards_shut"`
+	Settings  string `json:"settings,omitempty"`
 }
 
 // Restore makes the data directory cfg.Data, which must not exist, from a spool
@@ -47,19 +55,21 @@ func Restore(ctx context.Context, cfg Config, r RestoreRequest, log *slog.Logger
 	if err := absent(cfg.Data); err != nil {
 		return Restored{}, err
 	}
-	keys := vault.Config{KeyFile: r.KeyFile, Dir: filepath.Join(r.From, keysInSpool)}
-	if keys.KeyFile == "" {
-		keys.KeyFile = cfg.Vault.KeyFile
-	}
-	v, err := vault.Open(keys)
+	from, err := originOf(ctx, cfg, r)
 	if err != nil {
 		return Restored{}, err
 	}
-	source, err := spool.Open(r.From, v.Backup())
+	done, err := restoreFrom(ctx, cfg, r, from, log, progress)
+	done.Took = time.Since(start)
+	return done, errors.Join(err, from.close())
+}
+
+func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin, log *slog.Logger, progress restore.Progress) (Restored, error) {
+	v, err := vault.Open(from.keys)
 	if err != nil {
 		return Restored{}, err
 	}
-	restorer := restore.New(source, v.Backup(), progress)
+	restorer := restore.New(from.source, v.Backup(), progress)
 	plan, err := restorer.Plan(ctx, restore.Target{At: r.At})
 	if err != nil {
 		return Restored{}, err
@@ -67,18 +77,21 @@ func Restore(ctx context.Context, cfg Config, r RestoreRequest, log *slog.Logger
 	if err := restorer.Prove(ctx, plan); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Plan: plan}
+	done := Restored{Plan: plan, CardsShut: v.Ready(vault.Cards) != nil}
 	for _, f := range plan.Files {
 		done.Bytes += f.Size
 	}
-	done.Check, err = settleIn(ctx, cfg, log, progress, keys, func(dir string) error {
+	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, func(dir string) error {
 		if err := restorer.Apply(ctx, plan, filepath.Join(dir, sqlite.FileName)); err != nil {
 			return err
 		}
 		return ship.NoteAncestor(dir, plan.Generation)
 	})
-	done.Took = time.Since(start)
-	return done, err
+	if err != nil || len(from.settings.Files) == 0 {
+		return done, err
+	}
+	done.Settings = filepath.Clean(cfg.Data) + ".settings"
+	return done, from.settings.Unpack(done.Settings)
 }
 
 // absent refuses a path at which there is anything.

@@ -61,8 +61,10 @@ type Segment struct {
 	Time       time.Time
 }
 
-// Full tells whether a restore may begin with this segment.
-func (s Segment) Full() bool { return s.Level == FullLevel }
+// Full tells whether a restore may begin with this segment: it has every
+// transaction from the first, as those of FullLevel have and also the segment
+// that a generation begins with.
+func (s Segment) Full() bool { return s.Level == FullLevel || s.Min == 1 }
 
 // Name is the segment's name at every destination.
 func (s Segment) Name() string {

@@ -47,7 +47,16 @@ func CopySets(from Config, dir string) error {
 }
 
 func copySets(from, to string) error {
-	for _, s := range slots() {
+	all, err := expected(from)
+	if err != nil {
+		return err
+	}
+	if len(all) < len(slots()) {
+		if err := MarkCardsElsewhere(to); err != nil {
+			return err
+		}
+	}
+	for _, s := range all {
 		wrapped, err := os.ReadFile(filepath.Join(from, s.file()))
 		if err != nil {
 			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())

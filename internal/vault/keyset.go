@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
@@ -54,6 +55,12 @@ func slots() []slot {
 // backupSlot came later than the others: Extend gives it to a shop that was
 // made before.
 func backupSlot() slot { return slot{backupClass, useStream} }
+
+// OfCards tells whether a file of Config.Dir is a keyset of card keys, which
+// travels apart from the others.
+func OfCards(file string) bool {
+	return slices.ContainsFunc(cardSlots(), func(s slot) bool { return s.file() == file })
+}
 
 // file is the name of the keyset's file in Config.Dir.
 func (s slot) file() string { return string(s.class) + "." + string(s.use) + ".keyset" }

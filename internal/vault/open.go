@@ -22,7 +22,11 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	handles, err := unwrap(kek, cfg.Dir, slots())
+	all, err := expected(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	handles, err := unwrap(kek, cfg.Dir, all)
 	if err != nil {
 		return nil, err
 	}

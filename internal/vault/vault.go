@@ -52,6 +52,9 @@ type classKeys struct {
 // errs.Internal, code "vault_seal_failed", on an unknown class or an incomplete
 // cell, which only a defect in the caller makes.
 func (v *Vault) Seal(class Class, cell Cell, plaintext []byte) ([]byte, error) {
+	if err := v.Ready(class); err != nil {
+		return nil, err
+	}
 	keys, aad, err := v.address(class, cell)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "vault_seal_failed", "the value could not be encrypted")
@@ -67,6 +70,9 @@ func (v *Vault) Seal(class Class, cell Cell, plaintext []byte) ([]byte, error) {
 // is errs.Integrity with code "vault_unseal_failed": the value was damaged,
 // moved, or belongs to other keys.
 func (v *Vault) Unseal(class Class, cell Cell, sealed []byte) ([]byte, error) {
+	if err := v.Ready(class); err != nil {
+		return nil, err
+	}
 	keys, aad, err := v.address(class, cell)
 	if err != nil {
 		return nil, unsealFailed(class, cell, err)

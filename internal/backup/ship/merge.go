@@ -37,6 +37,7 @@ func (s *Shipper) mergeAll(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-s.asked:
 		}
 		if err := s.maintain(ctx, round); err != nil && ctx.Err() == nil {
 			s.log.Error("backup: the spool could not be kept in order", slog.Any("error", err))
@@ -99,14 +100,29 @@ func (s *Shipper) dropStaged() error {
 	return nil
 }
 
-// fullIfDue writes a whole copy when the last one is old and something has
-// changed since.
+// WantFull asks for a whole copy now, because a destination cannot go on without
+// one or a person wants it. It does not wait.
+func (s *Shipper) WantFull() {
+	s.wanted.Store(true)
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+}
+
+// fullIfDue writes a whole copy when somebody wants one, or when the last one is
+// old and something has changed since.
 func (s *Shipper) fullIfDue(ctx context.Context) error {
 	newest, ok := s.client.shipped()
 	if !ok {
 		return nil
 	}
 	whole := s.lastWhole()
+	if s.wanted.Swap(false) {
+		err := s.full(ctx)
+		s.wanted.CompareAndSwap(false, err != nil)
+		return err
+	}
 	if newest.Last == whole.Last || s.clock.Now().Sub(whole.Time) < s.cfg.FullEvery {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/benbjohnson/litestream"
@@ -54,6 +55,8 @@ type Shipper struct {
 	progress progress
 	pages    pages // owned by the writer's goroutine
 	soon     chan struct{}
+	wanted   atomic.Bool   // somebody wants a whole copy
+	asked    chan struct{} // and wakes who makes it
 	stop     context.CancelFunc
 	workers  sync.WaitGroup
 }
@@ -63,7 +66,7 @@ type Shipper struct {
 func New(cfg Config, data, path string, clk clock.Clock, log *slog.Logger) *Shipper {
 	s := &Shipper{
 		cfg: cfg, data: data, path: path, clock: clk, log: log, limits: usual(),
-		soon: make(chan struct{}, 1), stop: func() {},
+		soon: make(chan struct{}, 1), asked: make(chan struct{}, 1), stop: func() {},
 	}
 	s.progress.clock = clk
 	return s
@@ -126,6 +129,9 @@ func (s *Shipper) open(ctx context.Context) error {
 	s.engine = e
 	return nil
 }
+
+// Spool is where the shipments go; it is there once Start has returned.
+func (s *Shipper) Spool() *spool.Spool { return s.spool }
 
 func (s *Shipper) staged() string { return filepath.Join(s.data, stateDir, "staged") }
 

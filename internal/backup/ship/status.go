@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"panshi/internal/backup"
 	"panshi/internal/backup/spool"
 	"panshi/internal/dataclass"
 	"panshi/internal/errs"
@@ -30,6 +31,9 @@ type Status struct {
 
 	Bytes       int64        `json:"bytes"` // in the spool
 	Generations []Generation `json:"generations"`
+
+	// Destinations are the copies elsewhere; told only of a running shop.
+	Destinations []backup.Copy `json:"destinations,omitempty"`
 }
 
 // Generation is one unbroken history in a spool.
