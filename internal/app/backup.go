@@ -77,7 +77,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		return nil, err
 	}
 	database := opened.close
-	opened.close = func() error { return errors.Join(database(), shipper.Close()) }
+	opened.close = func() error { return errors.Join(database(), shipper.Close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
 	opened.backup = backup{
 		start: func(ctx context.Context, v *vault.Vault) error {
 			return startShipping(ctx, cfg, shipper, v.Backup())
