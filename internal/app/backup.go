@@ -40,6 +40,19 @@ func (c Config) spoolDir() string {
 	return c.Backup.Spool
 }
 
+// validateSpool refuses a spool that would be lost together with the data.
+func (c Config) validateSpool() error {
+	data, err1 := filepath.Abs(c.Data)
+	dir, err2 := filepath.Abs(c.spoolDir())
+	if c.spoolDir() == "" || err1 != nil || err2 != nil {
+		return nil
+	}
+	if rel, err := filepath.Rel(data, dir); err == nil && filepath.IsLocal(rel) {
+		return errs.Field("backup.spool", "spool_inside_data", "the spool must not be in the data directory: who loses one would lose both")
+	}
+	return nil
+}
+
 // atRest is the backup of a database that nobody ships: it tells what is there.
 func atRest(cfg Config) backup {
 	return backup{
@@ -89,10 +102,11 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 }
 
 func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
-	if err := shipper.Start(ctx, cipher); err != nil {
+	// First, because it refuses the spool of another shop.
+	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool))
+	return shipper.Start(ctx, cipher)
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no
