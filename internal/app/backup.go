@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -42,10 +43,13 @@ func (c Config) spoolDir() string {
 
 // validateSpool refuses a spool that would be lost together with the data.
 func (c Config) validateSpool() error {
+	if c.spoolDir() == "" {
+		return nil
+	}
 	data, err1 := filepath.Abs(c.Data)
 	dir, err2 := filepath.Abs(c.spoolDir())
-	if c.spoolDir() == "" || err1 != nil || err2 != nil {
-		return nil
+	if err := cmp.Or(err1, err2); err != nil {
+		return errs.Field("backup.spool", "invalid_value", "the path cannot be made absolute: "+err.Error())
 	}
 	if rel, err := filepath.Rel(data, dir); err == nil && filepath.IsLocal(rel) {
 		return errs.Field("backup.spool", "spool_inside_data", "the spool must not be in the data directory: who loses one would lose both")
