@@ -53,7 +53,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 	case !s.Shipping:
 		fmt.Fprintf(out, "the shop is not running; its spool is %s\n", oneLine(s.Spool))
 	default:
-		fmt.Fprintf(out, "shipping to %s: generation %s, transaction %s\n", oneLine(s.Spool), s.Generation, count(int64(s.Transaction))) //nolint:gosec // no shop has 2^63
+		fmt.Fprintf(out, "shipping to %s: generation %s, transaction %s\n", oneLine(s.Spool), s.Generation, count(int64(s.Transaction)))
 		fmt.Fprintf(out, "lag %s, %s bytes since the start\n", s.Lag.Round(time.Millisecond), count(s.Written))
 	}
 	if s.Failure != "" {

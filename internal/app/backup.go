@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -38,6 +39,22 @@ func (c Config) spoolDir() string {
 		return ship.Beside(c.Data)
 	}
 	return c.Backup.Spool
+}
+
+// validateSpool refuses a spool that would be lost together with the data.
+func (c Config) validateSpool() error {
+	if c.spoolDir() == "" {
+		return nil
+	}
+	data, err1 := filepath.Abs(c.Data)
+	dir, err2 := filepath.Abs(c.spoolDir())
+	if err := cmp.Or(err1, err2); err != nil {
+		return errs.Field("backup.spool", "invalid_value", "the path cannot be made absolute: "+err.Error())
+	}
+	if rel, err := filepath.Rel(data, dir); err == nil && filepath.IsLocal(rel) {
+		return errs.Field("backup.spool", "spool_inside_data", "the spool must not be in the data directory: who loses one would lose both")
+	}
+	return nil
 }
 
 // atRest is the backup of a database that nobody ships: it tells what is there.
@@ -78,7 +95,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	}
 	database := opened.close
 	var copies *mirroring
-	opened.close = func() error {
+	opened.close = func() error { //nolint:contextcheck // closing ships the rest, whoever has gone
 		err := database() // ships what is left
 		if copies != nil {
 			err = errors.Join(err, copies.close())
@@ -106,10 +123,11 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 }
 
 func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
-	if err := shipper.Start(ctx, cipher); err != nil {
+	// First, because it refuses the spool of another shop.
+	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool))
+	return shipper.Start(ctx, cipher)
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no

@@ -210,7 +210,7 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errs.Field("data", "required", "the data directory is needed"))
 	}
-	faults = append(faults, c.validateRoles(), c.DB.validate())
+	faults = append(faults, c.validateRoles(), c.DB.validate(), c.validateSpool())
 	if c.Worker != "on" && c.Worker != "off" {
 		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
 	}

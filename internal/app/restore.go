@@ -14,6 +14,7 @@ import (
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
 	"panshi/internal/check"
+	"panshi/internal/clock"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
@@ -47,7 +48,7 @@ type Restored struct {
 // stands under its final name. Code restore_target_exists, and those of package
 // restore. A report with violations is no error.
 func Restore(ctx context.Context, cfg Config, r RestoreRequest, log *slog.Logger, progress restore.Progress) (Restored, error) {
-	start := time.Now()
+	start := clock.System{}.Now()
 	var err error
 	if cfg.Data, err = filepath.Abs(cfg.Data); err != nil {
 		return Restored{}, errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
@@ -60,7 +61,7 @@ func Restore(ctx context.Context, cfg Config, r RestoreRequest, log *slog.Logger
 		return Restored{}, err
 	}
 	done, err := restoreFrom(ctx, cfg, r, from, log, progress)
-	done.Took = time.Since(start)
+	done.Took = clock.System{}.Now().Sub(start)
 	return done, errors.Join(err, from.close())
 }
 

@@ -76,6 +76,7 @@ func (s slot) associated() []byte {
 func makeKeyset(kek tink.AEAD, dir string, s slot) error {
 	template := aead.AES256GCMKeyTemplate
 	switch s.use {
+	case useAEAD:
 	case usePRF:
 		template = prf.HMACSHA256PRFKeyTemplate
 	case useStream:

@@ -129,8 +129,10 @@ func TestAPlanIsAChain(t *testing.T) {
 		var all []spool.File
 		for range rapid.IntRange(0, 30).Draw(r, "n") {
 			first := rapid.Uint64Range(1, 12).Draw(r, "first")
-			f := spool.File{Generation: oldGeneration, Level: rapid.IntRange(0, 9).Draw(r, "level"), First: first,
-				Last: first + rapid.Uint64Range(0, 6).Draw(r, "length"), Size: 1}
+			f := spool.File{
+				Generation: oldGeneration, Level: rapid.IntRange(0, 9).Draw(r, "level"), First: first,
+				Last: first + rapid.Uint64Range(0, 6).Draw(r, "length"), Size: 1,
+			}
 			f.Time = at(f.Last)
 			all = append(all, spool.Named(f))
 		}

@@ -51,7 +51,9 @@ func (s *Shipper) AfterBatch(ctx context.Context, log db.Log) error {
 		return nil
 	}
 	if rest := state.Pages - s.progress.shippedPages(); rest > s.limits.rest && state.Pages < s.limits.most {
-		s.hurry()
+		if !s.Failing() { // else it is tried again at its time
+			s.hurry()
+		}
 		return nil
 	}
 	s.pages.next = state.Pages + s.limits.every/4 // if a reader holds it up, not at every batch again

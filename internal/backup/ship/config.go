@@ -23,8 +23,8 @@ type Config struct {
 	Interval time.Duration `json:"interval"`
 	// Keep is how long every half minute can be restored.
 	Keep time.Duration `json:"keep"`
-	// KeepSeconds is how long every Interval can be restored.
-	KeepSeconds time.Duration `json:"keep_seconds"`
+	// KeepFine is how long every Interval can be restored.
+	KeepFine time.Duration `json:"keep_fine"`
 	// FullEvery is how often the whole database is written, from which
 	// restoring starts.
 	FullEvery time.Duration `json:"full_every"`
@@ -33,7 +33,7 @@ type Config struct {
 // Defaults are the values of a shop that is told nothing.
 func Defaults() Config {
 	const day = 24 * time.Hour
-	return Config{SpoolMax: 32 << 30, Interval: time.Second, Keep: 7 * day, KeepSeconds: day, FullEvery: day}
+	return Config{SpoolMax: 32 << 30, Interval: time.Second, Keep: 7 * day, KeepFine: day, FullEvery: day}
 }
 
 // Beside is the usual place of the spool of a data directory.
@@ -59,7 +59,7 @@ func (c Config) Validate() error {
 	span("backup.interval", c.Interval, 100*time.Millisecond, time.Minute, "100ms to 1m")
 	span("backup.full_every", c.FullEvery, time.Minute, 7*24*time.Hour, "1m to 168h")
 	span("backup.keep", c.Keep, time.Hour, 10*year, "1h to ten years")
-	span("backup.keep_seconds", c.KeepSeconds, 5*time.Minute, c.Keep, "5m to backup.keep")
+	span("backup.keep_fine", c.KeepFine, 5*time.Minute, c.Keep, "5m to backup.keep")
 	if c.SpoolMax != 0 && c.SpoolMax < 64<<20 {
 		faults = append(faults, errs.Field("backup.spool_max", "out_of_range", "0 (no limit), or at least 67108864 bytes"))
 	}

@@ -3,14 +3,13 @@ package ship_test
 import (
 	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/spool"
 	"panshi/internal/db/sqlite"
@@ -20,9 +19,7 @@ import (
 // Whatever happens to a file that a restore needs, the restore ends with an
 // error that names it, and makes nothing.
 func TestADamagedSpoolIsNeverRestored(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := backuptest.NewDice(t)
 	s := newShop(t)
 	s.open()
 	for i := range 6 {
@@ -58,7 +55,7 @@ func TestADamagedSpoolIsNeverRestored(t *testing.T) {
 	require.NoError(t, err, "mended")
 }
 
-func (s *shop) damage(r *rand.Rand, kind int, f spool.File) (what, names string) {
+func (s *shop) damage(r *backuptest.Dice, kind int, f spool.File) (what, names string) {
 	path := filepath.Join(s.cfg.Spool, string(f.Name))
 	raw, err := os.ReadFile(path)
 	require.NoError(s.t, err)

@@ -84,7 +84,7 @@ func (s *Shipper) whyBroken(generation string) error {
 	return s.sameLog(staged)
 }
 
-// lastStaged reads the head of the newest staged file.
+// lastStaged reads the newest staged file to its end and returns its head.
 func (s *Shipper) lastStaged() (ltx.Header, error) {
 	dir := filepath.Join(s.staged(), "ltx", "0")
 	entries, err := os.ReadDir(dir) // sorted: the newest is the last
@@ -99,8 +99,9 @@ func (s *Shipper) lastStaged() (ltx.Header, error) {
 		if err != nil {
 			return ltx.Header{}, err
 		}
-		header, _, err := ltx.DecodeHeader(file)
-		return header, errors.Join(err, file.Close())
+		decoder := ltx.NewDecoder(file)
+		err = decoder.Verify()
+		return decoder.Header(), errors.Join(err, file.Close())
 	}
 	return ltx.Header{}, errors.New("nothing is staged")
 }

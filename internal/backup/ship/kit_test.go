@@ -9,10 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/streamingaead"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
@@ -20,16 +19,6 @@ import (
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
 )
-
-// newCipher makes keys as the vault does.
-func newCipher(t testing.TB) tink.StreamingAEAD {
-	t.Helper()
-	handle, err := keyset.NewHandle(streamingaead.AES256GCMHKDF4KBKeyTemplate())
-	require.NoError(t, err)
-	cipher, err := streamingaead.New(handle)
-	require.NoError(t, err)
-	return cipher
-}
 
 // shop is a data directory with a spool beside it.
 type shop struct {
@@ -49,7 +38,7 @@ func newShop(t testing.TB) *shop {
 	cfg.Interval = 100 * time.Millisecond
 	dir := t.TempDir()
 	cfg.Spool = filepath.Join(dir, "spool")
-	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: newCipher(t), cfg: cfg}
+	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: backuptest.Cipher(t), cfg: cfg}
 }
 
 // at is the same spool and keys with another data directory.

@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/restore"
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
@@ -38,10 +38,10 @@ func digest(t testing.TB, d db.DB) string {
 
 // load writes from several goroutines, large rows, so that the log starts over
 // several times.
-func (s *shop) load(r *rand.Rand, n int) {
+func (s *shop) load(r *backuptest.Dice, n int) {
 	var writers sync.WaitGroup
-	for w := range 8 {
-		seed := rand.New(rand.NewPCG(r.Uint64(), uint64(w)))
+	for range 8 {
+		seed := r.Split()
 		writers.Go(func() {
 			for range n {
 				name, text := fmt.Sprint(seed.IntN(4000)), strings.Repeat(string(rune('a'+seed.IntN(26))), 1000+seed.IntN(20000))
@@ -67,9 +67,7 @@ func rounds() int {
 // Every moment comes back as it was, under load, over restarts of the log, of
 // the shop, after merging and a whole copy.
 func TestEveryMomentComesBack(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := backuptest.NewDice(t)
 	s := newShop(t)
 	s.hasty = true
 	s.open()

@@ -16,7 +16,7 @@ import (
 // What always stays: of the current generation everything from its last whole
 // copy on, so that its newest state can be restored.
 func expired(files []spool.File, current string, now time.Time, cfg Config) []spool.Name {
-	cutoff, fine := now.Add(-cfg.Keep), now.Add(-cfg.KeepSeconds)
+	cutoff, fine := now.Add(-cfg.Keep), now.Add(-cfg.KeepFine)
 	var gone []spool.Name
 	var rest []spool.File
 	covered := false // a newer generation has a state from before the cutoff

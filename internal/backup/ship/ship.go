@@ -93,7 +93,7 @@ func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
 	}
 	s.client = &client{spool: s.spool, generation: generation}
 	if err := s.open(ctx); err != nil {
-		return errors.Join(err, s.Close())
+		return errors.Join(err, s.Close()) //nolint:contextcheck // closing ships the rest, whoever has gone
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop

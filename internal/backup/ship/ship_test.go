@@ -201,3 +201,26 @@ func TestALogThatStartedOverWhileDownBeginsAGeneration(t *testing.T) {
 	_, got := s.restored(restore.Target{})
 	require.Len(t, got, 50)
 }
+
+// A staged file that the disk lost or damaged is nothing to go on from.
+func TestADamagedStagedFileBeginsAGeneration(t *testing.T) {
+	s := newShop(t)
+	s.open()
+	s.write("first", 10)
+	first := s.shipped()
+	s.close()
+	staged := filepath.Join(s.data, "ship", "staged", "ltx", "0")
+	entries, err := os.ReadDir(staged)
+	require.NoError(t, err)
+	newest := filepath.Join(staged, entries[len(entries)-1].Name())
+	raw, err := os.ReadFile(newest)
+	require.NoError(t, err)
+	raw[len(raw)/2] ^= 1
+	require.NoError(t, os.WriteFile(newest, raw, 0o600))
+	s.open()
+	s.write("second", 10)
+	require.NotEqual(t, first.Generation, s.shipped().Generation)
+	s.close()
+	_, got := s.restored(restore.Target{})
+	require.Len(t, got, 20)
+}

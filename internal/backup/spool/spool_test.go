@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,28 +13,18 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/tink-crypto/tink-go/v2/keyset"
-	"github.com/tink-crypto/tink-go/v2/streamingaead"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/spool"
 	"panshi/internal/errs"
 )
 
 const generation = "00000001-0123abcd"
 
-func newCipher(t testing.TB) tink.StreamingAEAD {
-	t.Helper()
-	handle, err := keyset.NewHandle(streamingaead.AES256GCMHKDF4KBKeyTemplate())
-	require.NoError(t, err)
-	cipher, err := streamingaead.New(handle)
-	require.NoError(t, err)
-	return cipher
-}
-
 func newSpool(t testing.TB) (*spool.Spool, tink.StreamingAEAD) {
 	t.Helper()
-	cipher := newCipher(t)
+	cipher := backuptest.Cipher(t)
 	s, err := spool.Create(filepath.Join(t.TempDir(), "spool"), cipher)
 	require.NoError(t, err)
 	return s, cipher
@@ -97,13 +86,11 @@ func TestAFileNeverChanges(t *testing.T) {
 
 // Whatever happens to a file on its way, reading it does not end well.
 func TestNoDamageIsReadAsContent(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, 0))
+	r := backuptest.NewDice(t)
 	s, _ := newSpool(t)
 	content := make([]byte, 10_000)
 	for i := range content {
-		content[i] = byte(r.Uint32())
+		content[i] = byte(r.IntN(256))
 	}
 	f := write(t, s, file(0, 1, 1), content)
 	other := write(t, s, file(0, 2, 2), content[:9_000])
