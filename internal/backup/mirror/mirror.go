@@ -38,7 +38,7 @@ func New(cfg Config) (*Mirror, error) {
 		cfg: cfg, items: map[string]*item{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
 		alarms: &alarms{clock: cfg.Clock, log: cfg.Log, tell: cfg.Alert, on: map[string]bool{}},
 	}
-	if err := os.MkdirAll(m.sealedDir(), 0o700); err != nil {
+	if err := makeState(cfg.Dir, m.sealedDir()); err != nil {
 		return nil, stateUnusable(err)
 	}
 	for _, t := range cfg.Targets {
@@ -49,6 +49,17 @@ func New(cfg Config) (*Mirror, error) {
 		m.copiers = append(m.copiers, c)
 	}
 	return m, nil
+}
+
+// makeState makes the directories of the local state, names included: a journal
+// that a power cut takes is a destination that has to be read anew.
+func makeState(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), syncDir(filepath.Dir(dir))); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func stateUnusable(err error) error {

@@ -201,6 +201,8 @@ func TestAMirrorClaimsNothingThatAPowerCutTook(t *testing.T) {
 	status := runMirror(t, m, source, keys, 2*time.Second)
 	require.Equal(t, tx, status.Reach.End)
 	require.Zero(t, status.Pending)
+	require.Empty(t, status.Alarms)
+	require.Equal(t, status.Objects, status.Listed, "all is listed, by one chain")
 	report, err := manifest.Verify(t.Context(), m.open(), keys.Reader(), manifest.Options{Label: "a"})
 	require.NoError(t, err)
 	require.NoError(t, report.Err())
