@@ -31,6 +31,7 @@ type commandLine struct {
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`
 	Bench     benchCmd     `cmd:"" help:"Measure this program on this machine, on scratch data."`
 	BenchPart benchPartCmd `cmd:"" hidden:"" help:"A reference of a bench; for panshi bench itself."`
+	Key       keyCmd       `cmd:"" help:"The keys of backups."`
 	SetupLink setupLinkCmd `cmd:"" help:"Make the one-time link by which an owner gets into the console."`
 	Version   versionCmd   `cmd:"" help:"Tell the version."`
 }
