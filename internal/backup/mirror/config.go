@@ -31,7 +31,7 @@ type Source interface {
 	List(ctx context.Context, after string) ([]File, error)
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// Remove says that no destination needs the file any more. The source may
-	// keep it for reasons of its own, but must not show it again.
+	// keep and go on showing it for reasons of its own.
 	Remove(ctx context.Context, name string) error
 }
 

@@ -21,6 +21,9 @@ type copier struct {
 
 	from      start // guarded by m.mu: what the destination has to have
 	fromMoved bool  // guarded by m.mu: from is not in the journal yet
+	// settled are the logical names that the destination has or gave up; guarded
+	// by m.mu.
+	settled map[string]bool
 
 	expiring sync.Mutex // held while retention decides and deletes
 
@@ -53,7 +56,13 @@ func newCopier(m *Mirror, t Target) (*copier, error) {
 	if damaged {
 		m.alarms.event(t.Label, AlarmVanished, "the journal was damaged; what the destination has is read from its manifests")
 	}
-	c.from = c.state.from
+	c.from, c.settled = c.state.from, map[string]bool{}
+	for name := range c.state.live {
+		c.settled[backup.Logical(name)] = true
+	}
+	for name := range c.state.left {
+		c.settled[backup.Logical(name)] = true
+	}
 	return c, nil
 }
 
@@ -62,8 +71,16 @@ func (c *copier) note(events ...event) error {
 	if err := c.journal.append(events...); err != nil {
 		return stateUnusable(err)
 	}
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
 	for _, e := range events {
 		c.state.apply(e)
+		if e.Add != nil {
+			c.settled[backup.Logical(e.Add.Name)] = true
+		}
+		if e.Lost != "" {
+			delete(c.settled, backup.Logical(e.Lost))
+		}
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +25,7 @@ type Mirror struct {
 
 	mu       sync.Mutex
 	items    map[string]*item // by name; guarded by mu
+	released map[string]bool  // names that the source was told to remove and still shows; guarded by mu
 	lastSeen time.Time        // of the newest file that ever came; guarded by mu
 	holds    int              // guarded by mu: restores of this process that run
 }
@@ -35,7 +37,7 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		cfg: cfg, items: map[string]*item{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
+		cfg: cfg, items: map[string]*item{}, released: map[string]bool{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
 		alarms: &alarms{clock: cfg.Clock, log: cfg.Log, tell: cfg.Alert, on: map[string]bool{}},
 	}
 	if err := makeState(cfg.Dir, m.sealedDir()); err != nil {
@@ -156,14 +158,16 @@ func (m *Mirror) look(ctx context.Context) {
 // take seals what is new. A file that cannot be sealed does not stop the others.
 func (m *Mirror) take(ctx context.Context) error {
 	var faults []error
+	shown := map[string]bool{}
 	for after := ""; ; {
 		files, err := m.cfg.Source.List(ctx, after)
 		if err != nil || len(files) == 0 {
-			m.route()
+			m.route(shown, err == nil)
 			return errors.Join(append(faults, err)...)
 		}
 		for _, f := range files {
 			after = f.Name
+			shown[f.Name] = true
 			if err := m.takeOne(ctx, f); err != nil && !backup.Is(err, "backup_object_missing") {
 				faults = append(faults, err)
 			}
@@ -173,27 +177,53 @@ func (m *Mirror) take(ctx context.Context) error {
 
 func (m *Mirror) takeOne(ctx context.Context, f File) error {
 	m.mu.Lock()
-	_, known := m.items[f.Name]
+	known := m.items[f.Name] != nil || m.released[f.Name]
+	settled := m.settled(f.Name)
 	m.mu.Unlock()
 	if known {
 		return nil
+	}
+	if settled {
+		return m.remove(ctx, f.Name)
 	}
 	it, err := m.stage(ctx, f)
 	if err != nil {
 		return err
 	}
 	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range m.copiers {
+		if c.settled[f.Name] {
+			it.done[c.Label] = true
+		}
+	}
 	m.items[f.Name] = it
 	m.lastSeen = m.cfg.Clock.Now()
-	m.mu.Unlock()
 	return nil
 }
 
-// route decides which destination has to have which item, now that all of a
-// listing are here.
-func (m *Mirror) route() {
+// settled tells whether every destination has a file or gave it up; the caller
+// holds mu.
+func (m *Mirror) settled(name string) bool {
+	return !slices.ContainsFunc(m.copiers, func(c *copier) bool { return !c.settled[name] })
+}
+
+// Needs tells whether some destination still lacks a file: a source that has a
+// retention of its own asks before it deletes one.
+func (m *Mirror) Needs(name string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return !m.released[name] && !m.settled(name)
+}
+
+// route decides which destination has to have which item, now that all of a
+// listing are here, and forgets what the source shows no more.
+func (m *Mirror) route(shown map[string]bool, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if whole {
+		maps.DeleteFunc(m.released, func(name string, _ bool) bool { return !shown[name] })
+	}
 	for _, c := range m.copiers {
 		c.route(m.items)
 		nudge(c.wake)
@@ -245,19 +275,21 @@ func (m *Mirror) release(ctx context.Context) error {
 	m.mu.Unlock()
 	var faults []error
 	for _, it := range gone {
-		err := m.cfg.Source.Remove(ctx, it.Name)
-		if err == nil {
-			err = removeFile(it.path)
-		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		m.mu.Lock()
-		delete(m.items, it.Name)
-		m.mu.Unlock()
+		faults = append(faults, m.remove(ctx, it.Name), removeFile(it.path))
 	}
 	return errors.Join(faults...)
+}
+
+// remove tells the source that a file is not needed any more.
+func (m *Mirror) remove(ctx context.Context, name string) error {
+	if err := m.cfg.Source.Remove(ctx, name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.items, name)
+	m.released[name] = true
+	return nil
 }
 
 // bound drops the furthest laggard while the files that wait are over SpoolMax,

@@ -1,7 +1,9 @@
 package mirror_test
 
 import (
+	"context"
 	"maps"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -191,3 +193,38 @@ func TestANewDestinationWaitsForAFull(t *testing.T) {
 		require.Subset(t, slices.Collect(maps.Keys(w.contents("a", "seg/"))), slices.Collect(maps.Keys(w.contents("b", "seg/"))))
 	})
 }
+
+// TestASourceMayKeepItsFiles: one that has a retention of its own goes on showing
+// what was removed. Nothing is sealed or sent twice, also after a restart, and
+// what a destination loses comes again from there.
+func TestASourceMayKeepItsFiles(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.cfg.Source = keeping{w.spool}
+		w.start()
+		w.full()
+		w.run(10)
+		w.pass(time.Hour + time.Minute)
+		puts := w.places["a"].Calls(faultdest.Put)
+		w.stop()
+		w.start()
+		w.pass(10 * time.Minute)
+		require.Equal(t, puts, w.places["a"].Calls(faultdest.Put))
+		left, err := os.ReadDir(w.state + "/sealed")
+		require.NoError(t, err)
+		require.Empty(t, left)
+
+		name := slices.Sorted(maps.Keys(w.contents("a", "seg/")))[4]
+		require.False(t, w.m.Needs(name))
+		require.NoError(t, w.places["a"].real.Delete(t.Context(), name))
+		w.pass(time.Hour)
+		w.requireTold("a", mirror.AlarmVanished)
+		w.pass(2 * time.Minute)
+		w.requireSound("a")
+		require.True(t, w.m.Needs("seg/new"))
+	})
+}
+
+// keeping is a spool that removes nothing.
+type keeping struct{ spool }
+
+func (keeping) Remove(context.Context, string) error { return nil }

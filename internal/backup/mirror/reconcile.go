@@ -143,6 +143,7 @@ func (c *copier) lose(names []string) error {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	for _, name := range names {
+		delete(c.m.released, backup.Logical(name)) // a source that still shows it gives it once more
 		if it := c.m.items[backup.Logical(name)]; it != nil {
 			delete(it.done, c.Label)
 		}
