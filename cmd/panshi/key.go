@@ -5,13 +5,57 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"panshi/internal/app"
 )
 
 type keyCmd struct {
-	Recovery keyRecoveryCmd `cmd:"" help:"The recovery sheet, which opens every backup."`
+	Recovery    keyRecoveryCmd    `cmd:"" help:"The recovery sheet, which opens every backup."`
+	Destination keyDestinationCmd `cmd:"" help:"The credentials of backup destinations."`
+}
+
+type keyDestinationCmd struct {
+	Put keyDestinationPutCmd `cmd:"" help:"Store the credential of a backup destination."`
+}
+
+type keyDestinationPutCmd struct {
+	Label string `arg:"" help:"The destination's label in backup.destinations."`
+	File  string `arg:"" help:"The credential (JSON); - reads standard input."`
+}
+
+// Help implements kong.HelpProvider.
+func (keyDestinationPutCmd) Help() string {
+	return `The file has access_key and secret_key of an object store, or private_key (OpenSSH's format, no passphrase) of an
+SFTP server. It is sealed with the shop's key and never comes back; remove the file afterwards. Restart a running
+shop to use it. docs/operations/backup-destinations.md tells which rights it should have.
+
+  panshi key destination put hangzhou oss.json
+  panshi key destination put hangzhou - < oss.json`
+}
+
+// Run stores the credential.
+func (c keyDestinationPutCmd) Run(ctx context.Context, g *globals, t *terminal) error {
+	cfg, err := g.load(nil)
+	if err != nil {
+		return err
+	}
+	if !hasShop(cfg) {
+		return noShop(cfg)
+	}
+	raw, open, err := readSettings(ctx, t, c.File)
+	if err != nil {
+		return err
+	}
+	defer clear(raw)
+	if err := app.PutDestinationSecret(cfg, c.Label, raw); err != nil {
+		return nameFlag(err)
+	}
+	if open {
+		t.log(slog.LevelWarn).WarnContext(ctx, "other users can read the file: chmod go= it, or remove it", "file", c.File)
+	}
+	return t.result(map[string]string{"label": c.Label}, func(w io.Writer) { fmt.Fprintln(w, "stored "+c.Label) })
 }
 
 type keyRecoveryCmd struct {

@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,6 +47,23 @@ func TestTheRecoverySheetIsPrintedOnce(t *testing.T) {
 	require.NotEqual(t, sheet.Identity.String(), second.Identity.String())
 }
 
+func TestACredentialIsStoredSealed(t *testing.T) {
+	dir := t.TempDir()
+	data := filepath.Join(dir, "d")
+	require.Zero(t, panshi(t, dir, "demo", "--data", data).code)
+	file := writeFile(t, dir, "oss.json", `{"access_key":"AKID","secret_key":"only-for-the-vault"}`)
+	got := panshi(t, dir, "key", "destination", "put", "hangzhou", file, "--data", data)
+	require.Zero(t, got.code, got.errOut)
+	require.NoError(t, os.Remove(file))
+	requireNowhere(t, dir, "only-for-the-vault")
+
+	for _, args := range [][]string{{"Big", writeFile(t, dir, "a.json", `{"secret_key":"x"}`)}, {"ok", writeFile(t, dir, "b.json", "x")}, {"ok", "missing.json"}} {
+		got := panshi(t, dir, append([]string{"key", "destination", "put", "--data", data}, args...)...)
+		require.Equal(t, 2, got.code, args)
+		requireOneLine(t, got)
+	}
+}
+
 // requireNowhere looks for a secret in every file below dir.
 func requireNowhere(t *testing.T, dir, secret string) {
 	t.Helper()
@@ -56,7 +72,7 @@ func requireNowhere(t *testing.T, dir, secret string) {
 			return err
 		}
 		content, err := os.ReadFile(path)
-		require.False(t, strings.Contains(string(content), secret), path)
+		require.NotContains(t, string(content), secret, path)
 		return err
 	}))
 }

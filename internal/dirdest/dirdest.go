@@ -176,7 +176,7 @@ func (d *Dest) tell(path, prefix string, entry fs.DirEntry, each func(backup.Obj
 	}
 	info, err := entry.Info()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil //nolint:nilerr // deleted since it was listed: then there is nothing to tell
 	}
 	if err != nil {
 		return failure("list", name, err)

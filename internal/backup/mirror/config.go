@@ -112,17 +112,29 @@ func Defaults(c Config) Config {
 	return c
 }
 
+// ValidLabel refuses what cannot name a destination; code backup_label_invalid.
+func ValidLabel(label string) error {
+	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`).MatchString(label) {
+		return labelInvalid(label)
+	}
+	return nil
+}
+
+func labelInvalid(label string) error {
+	return errs.Field("backup.destinations", "backup_label_invalid",
+		"a label is unique and has 1 to 32 small letters, digits and hyphens").With("label", label)
+}
+
 // Validate reports all faults at once.
 func (c Config) Validate() error {
 	var faults []error
-	label, seen := regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`), map[string]bool{}
+	seen := map[string]bool{}
 	for _, t := range c.Targets {
-		if !label.MatchString(t.Label) || seen[t.Label] {
-			faults = append(faults, errs.Field("backup.destinations", "backup_label_invalid",
-				"a label is unique and has 1 to 32 small letters, digits and hyphens").With("label", t.Label))
+		if seen[t.Label] {
+			faults = append(faults, labelInvalid(t.Label))
 		}
 		seen[t.Label] = true
-		faults = append(faults, t.Retention.Validate())
+		faults = append(faults, ValidLabel(t.Label), t.Retention.Validate())
 	}
 	if c.SpoolMax <= 0 || c.Poll <= 0 || c.ManifestEvery <= 0 || c.ExpireEvery <= 0 || c.QuietAlarm <= 0 {
 		faults = append(faults, errs.Field("backup", "required", "times and bounds of the mirror are above zero"))
