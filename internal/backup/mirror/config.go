@@ -57,6 +57,7 @@ const (
 	AlarmQuiet      = "backup_quiet"            // no new segment for too long
 	AlarmSpool      = "backup_spool_full"       // the spool is over its bound
 	AlarmIntake     = "backup_intake"           // files cannot be read or sealed
+	AlarmBulk       = "backup_intake_full"      // a large file cannot be read or sealed
 )
 
 // Target is one destination and how it is treated.

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/manifest"
 )
 
 // copier brings one destination up to date. Its goroutine alone uses journal and
@@ -24,6 +26,9 @@ type copier struct {
 	// settled are the logical names that the destination has or gave up; guarded
 	// by m.mu.
 	settled map[string]bool
+	// gapAfter is how often the source has to be seen before a gap counts: it may
+	// still show what was lost. Guarded by m.mu.
+	gapAfter int
 
 	expiring sync.Mutex // held while retention decides and deletes
 
@@ -31,9 +36,16 @@ type copier struct {
 	wait       time.Duration // after a failure, doubles
 	nextExpire time.Time
 	nextList   time.Time // when the next manifest is due
-	spare      map[string]int
+	// beside is the large object that is under way, nil if none is; besideErr is
+	// why the last one failed.
+	beside    *item
+	besideErr error
+	landed    chan landing
+
+	spares sync.Mutex
+	spare  map[string]int // number of the next spare copy, by logical name; guarded by spares
 	// told says that the credential may not read, so a Put is believed.
-	told bool
+	told atomic.Bool
 	// keeps says that the credential may not delete.
 	keeps bool
 	// surplus is how many segments a listing showed that nobody claims; alarmed
@@ -45,7 +57,7 @@ type copier struct {
 }
 
 func newCopier(m *Mirror, t Target) (*copier, error) {
-	c := &copier{Target: t, m: m, state: newState(), wake: make(chan struct{}, 1), spare: map[string]int{}}
+	c := &copier{Target: t, m: m, state: newState(), wake: make(chan struct{}, 1), landed: make(chan landing, 1), spare: map[string]int{}}
 	c.status = Status{Label: t.Label, Region: t.Region}
 	var damaged bool
 	var err error
@@ -138,22 +150,11 @@ const batch = 64
 // copyAll brings what is pending. It goes on after an object that fails for its
 // own reasons, and stops when the destination does not answer.
 func (c *copier) copyAll(ctx context.Context) error {
-	var faults []error
-	var done []*item
-	var events []event
-	flush := func() error {
-		if err := c.note(events...); err != nil || len(events) == 0 {
-			return err
-		}
-		c.m.finish(c.Label, done...)
-		done, events = nil, nil
-		nudge(c.m.wake)
-		return nil
-	}
+	faults := []error{c.land()}
+	var done []landing
 	for _, it := range c.m.pending(c) {
-		if c.state.has(it.Name) {
-			c.m.finish(c.Label, it)
-			nudge(c.m.wake)
+		if it.bulk() {
+			c.send(ctx, it)
 			continue
 		}
 		entry, err := c.bring(ctx, it)
@@ -164,14 +165,67 @@ func (c *copier) copyAll(ctx context.Context) error {
 			}
 			continue
 		}
-		events, done = append(events, event{Add: &entry}), append(done, it)
-		if len(events) >= batch {
-			if err := flush(); err != nil {
+		if done = append(done, landing{item: it, entry: entry}); len(done) >= batch {
+			if err := c.settle(done); err != nil {
 				return err
 			}
+			done = nil
 		}
 	}
-	return errors.Join(append(faults, flush())...)
+	return errors.Join(append(faults, c.settle(done))...)
+}
+
+// landing is an object that arrived, or why it did not.
+type landing struct {
+	item  *item
+	entry manifest.Entry
+	err   error
+}
+
+// settle writes down what arrived, and only then lets go of it.
+func (c *copier) settle(done []landing) error {
+	if len(done) == 0 {
+		return nil
+	}
+	var events []event
+	for i := range done {
+		events = append(events, event{Add: &done[i].entry})
+	}
+	if err := c.note(events...); err != nil {
+		return err
+	}
+	for _, l := range done {
+		c.m.finish(c.Label, l.item)
+	}
+	nudge(c.m.wake)
+	return nil
+}
+
+// send brings a large object beside the others, one at a time.
+func (c *copier) send(ctx context.Context, it *item) {
+	if c.beside != nil {
+		return
+	}
+	c.beside = it
+	c.m.work.Go(func() {
+		entry, err := c.bring(ctx, it)
+		c.landed <- landing{it, entry, err}
+		nudge(c.wake)
+	})
+}
+
+// land takes the large object that arrived into the journal. Its failure lasts
+// until the next one arrives, so that an alarm does not flicker.
+func (c *copier) land() error {
+	select {
+	case l := <-c.landed:
+		c.beside, c.besideErr = nil, l.err
+		if l.err == nil {
+			return c.settle([]landing{l})
+		}
+	default:
+	}
+	return c.besideErr
 }
 
 // route runs in the goroutine that takes files in, under m.mu: items that this
@@ -249,7 +303,7 @@ func (c *copier) checkGap() {
 	reach, found := c.state.furthest()
 	c.m.mu.Lock()
 	waiting := c.from.Waiting
-	coming := false
+	coming := c.m.looks < c.gapAfter
 	for _, it := range c.m.items {
 		fills := it.segment.Full() || found && it.segment.Min <= reach.Gap
 		coming = coming || it.log && !it.done[c.Label] && fills

@@ -10,8 +10,9 @@ import (
 	"panshi/internal/errs"
 )
 
-// baseEvery is how many manifests one may have to read after the newest base.
-const baseEvery = 500
+// baseEvery is how many manifests one may have to read after the newest base. A
+// base of a busy day has megabytes, so they are hours apart.
+const baseEvery = 1000
 
 func splitBrain(name string) error {
 	return errs.New(errs.Integrity, "backup_split_brain", "another machine writes to this destination under this shop's key").With("name", name)

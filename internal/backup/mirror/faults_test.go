@@ -241,7 +241,7 @@ func TestAnIntruderWhoDeletesIsSeen(t *testing.T) {
 		report := w.verify("a")
 		require.Equal(t, []manifest.Finding{{Kind: manifest.Missing, Name: name}}, report.Findings)
 
-		w.pass(time.Hour)
+		w.pass(time.Hour + 3*time.Minute) // the source is looked at before a full is asked for
 		w.requireTold("a", mirror.AlarmVanished)
 		w.requireTold("a", mirror.AlarmNeedsFull)
 		require.Contains(t, w.wanted, "a")

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,10 +23,14 @@ type Mirror struct {
 	copiers []*copier
 
 	wake chan struct{} // somebody saw new files
+	seal sync.Mutex    // held while a large file is sealed: one at a time
+	work sync.WaitGroup
 
 	mu       sync.Mutex
 	items    map[string]*item // by name; guarded by mu
+	staging  map[string]bool  // large files that are being sealed; guarded by mu
 	released map[string]bool  // names that the source was told to remove and still shows; guarded by mu
+	looks    int              // how often all of the source was seen; guarded by mu
 	lastSeen time.Time        // of the newest file that ever came; guarded by mu
 	holds    int              // guarded by mu: restores of this process that run
 }
@@ -37,10 +42,10 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		cfg: cfg, items: map[string]*item{}, released: map[string]bool{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
+		cfg: cfg, items: map[string]*item{}, staging: map[string]bool{}, released: map[string]bool{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
 		alarms: &alarms{clock: cfg.Clock, log: cfg.Log, tell: cfg.Alert, on: map[string]bool{}},
 	}
-	if err := makeState(cfg.Dir, m.sealedDir()); err != nil {
+	if err := errors.Join(makeState(cfg.Dir, m.sealedDir()), m.clearSealed()); err != nil {
 		return nil, stateUnusable(err)
 	}
 	for _, t := range cfg.Targets {
@@ -64,11 +69,24 @@ func makeState(dirs ...string) error {
 	return nil
 }
 
+// clearSealed removes what was being sealed when a run ended.
+func (m *Mirror) clearSealed() error {
+	left, err := filepath.Glob(filepath.Join(m.sealedDir(), "*"+unsealed))
+	for _, path := range left {
+		err = errors.Join(err, removeFile(path))
+	}
+	return err
+}
+
 func stateUnusable(err error) error {
 	return errs.Wrap(err, errs.Unavailable, "backup_state_unusable", "the local state of backups cannot be read or written")
 }
 
 func (m *Mirror) sealedDir() string { return filepath.Join(m.cfg.Dir, "sealed") }
+
+func (m *Mirror) sealedPath(name string) string {
+	return filepath.Join(m.sealedDir(), strings.ReplaceAll(name, "/", "!"))
+}
 
 func (m *Mirror) close() error {
 	var faults []error
@@ -126,6 +144,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 		m.pause(ctx, m.wake, m.cfg.Poll)
 	}
 	wg.Wait()
+	m.work.Wait()
 	return m.close()
 }
 
@@ -177,7 +196,7 @@ func (m *Mirror) take(ctx context.Context) error {
 
 func (m *Mirror) takeOne(ctx context.Context, f File) error {
 	m.mu.Lock()
-	known := m.items[f.Name] != nil || m.released[f.Name]
+	known := m.items[f.Name] != nil || m.released[f.Name] || m.staging[f.Name]
 	settled := m.settled(f.Name)
 	m.mu.Unlock()
 	if known {
@@ -186,20 +205,51 @@ func (m *Mirror) takeOne(ctx context.Context, f File) error {
 	if settled {
 		return m.remove(ctx, f.Name)
 	}
+	if f.bulk() {
+		m.stageBeside(ctx, f)
+		return nil
+	}
 	it, err := m.stage(ctx, f)
 	if err != nil {
 		return err
 	}
+	m.admit(it)
+	return nil
+}
+
+// stageBeside seals a large file while others go on being sealed.
+func (m *Mirror) stageBeside(ctx context.Context, f File) {
+	m.mu.Lock()
+	m.staging[f.Name] = true
+	m.mu.Unlock()
+	m.work.Go(func() {
+		m.seal.Lock()
+		it, err := m.stage(ctx, f)
+		m.seal.Unlock()
+		if err == nil {
+			m.admit(it)
+		}
+		m.mu.Lock()
+		delete(m.staging, f.Name)
+		m.mu.Unlock()
+		if ctx.Err() == nil && !backup.Is(err, "backup_object_missing") {
+			m.alarms.set("", AlarmBulk, err != nil, err)
+		}
+		nudge(m.wake)
+	})
+}
+
+// admit takes a sealed file in.
+func (m *Mirror) admit(it *item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, c := range m.copiers {
-		if c.settled[f.Name] {
+		if c.settled[it.Name] {
 			it.done[c.Label] = true
 		}
 	}
-	m.items[f.Name] = it
+	m.items[it.Name] = it
 	m.lastSeen = m.cfg.Clock.Now()
-	return nil
 }
 
 // settled tells whether every destination has a file or gave it up; the caller
@@ -223,6 +273,7 @@ func (m *Mirror) route(shown map[string]bool, whole bool) {
 	defer m.mu.Unlock()
 	if whole {
 		maps.DeleteFunc(m.released, func(name string, _ bool) bool { return !shown[name] })
+		m.looks++
 	}
 	for _, c := range m.copiers {
 		c.route(m.items)
@@ -246,13 +297,11 @@ func (m *Mirror) pending(c *copier) []*item {
 	return out
 }
 
-// finish notes that a destination has an item or does without it.
-func (m *Mirror) finish(label string, items ...*item) {
+// finish notes that a destination has an item.
+func (m *Mirror) finish(label string, it *item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, it := range items {
-		it.done[label] = true
-	}
+	it.done[label] = true
 }
 
 // forget has an item sealed anew: its sealed file is damaged or gone.
@@ -275,13 +324,17 @@ func (m *Mirror) release(ctx context.Context) error {
 	m.mu.Unlock()
 	var faults []error
 	for _, it := range gone {
-		faults = append(faults, m.remove(ctx, it.Name), removeFile(it.path))
+		faults = append(faults, m.remove(ctx, it.Name))
 	}
 	return errors.Join(faults...)
 }
 
-// remove tells the source that a file is not needed any more.
+// remove lets go of a file: of its sealed copy first, so that after a crash the
+// source still shows it, and it is let go of again.
 func (m *Mirror) remove(ctx context.Context, name string) error {
+	if err := removeFile(m.sealedPath(name)); err != nil {
+		return err
+	}
 	if err := m.cfg.Source.Remove(ctx, name); err != nil {
 		return err
 	}

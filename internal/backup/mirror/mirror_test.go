@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/backup"
 	"panshi/internal/backup/faultdest"
 	"panshi/internal/backup/mirror"
 )
@@ -228,3 +229,41 @@ func TestASourceMayKeepItsFiles(t *testing.T) {
 type keeping struct{ spool }
 
 func (keeping) Remove(context.Context, string) error { return nil }
+
+// TestALargeFullDoesNotHoldUpTheLog: the line is slow and the full takes minutes;
+// each second's segment is there within a second all the same.
+func TestALargeFullDoesNotHoldUpTheLog(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		retry := backup.DefaultRetry()
+		retry.Slowest = 10_000
+		w.cfg.Targets[0].Dest = backup.Retry(slow{w.places["a"]}, retry)
+		w.start()
+		w.full()
+		w.run(3)
+		s := backup.Segment{Generation: 1, Level: backup.FullLevel, Min: 1, Max: w.tx, Time: w.clock.Now()}
+		w.write(s.Name(), make([]byte, 5<<20))
+		for range 60 {
+			w.segment()
+			w.pass(time.Second)
+			require.Equal(t, w.tx, w.status("a").Reach.End)
+			require.Positive(t, w.status("a").Pending, "the full is under way")
+		}
+		w.pass(5 * time.Minute)
+		require.Zero(t, w.status("a").Pending)
+		require.Equal(t, s.Name(), w.status("a").Reach.Full.Name())
+		w.requireSound("a")
+		w.requireSpoolEmpty()
+	})
+}
+
+// slow is a destination that takes two minutes for what is large.
+type slow struct{ backup.Destination }
+
+func (s slow) Put(ctx context.Context, name string, body backup.Body) error {
+	if body.Size > 1<<20 {
+		if err := backup.Pause(ctx, 2*time.Minute); err != nil {
+			return err
+		}
+	}
+	return s.Destination.Put(ctx, name, body)
+}

@@ -140,8 +140,10 @@ func (c *copier) lose(names []string) error {
 	if err := c.note(events...); err != nil {
 		return err
 	}
+	defer nudge(c.m.wake)
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
+	c.gapAfter = c.m.looks + 2 // the one that runs now may have passed them already
 	for _, name := range names {
 		delete(c.m.released, backup.Logical(name)) // a source that still shows it gives it once more
 		if it := c.m.items[backup.Logical(name)]; it != nil {
