@@ -175,13 +175,13 @@ func (d *Dest) tell(path, prefix string, entry fs.DirEntry, each func(backup.Obj
 		return nil
 	}
 	info, err := entry.Info()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil //nolint:nilerr // deleted since it was listed: then there is nothing to tell
+	if err == nil {
+		return each(backup.Object{Name: name, Size: info.Size()})
 	}
-	if err != nil {
-		return failure("list", name, err)
+	if err = failure("list", name, err); backup.Is(err, "backup_object_missing") {
+		err = nil // deleted since the directory was read
 	}
-	return each(backup.Object{Name: name, Size: info.Size()})
+	return err
 }
 
 // Delete removes an object, durably.

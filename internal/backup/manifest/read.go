@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"panshi/internal/backup"
@@ -248,6 +249,7 @@ func (r *reading) join(chains []chain) {
 	for _, c := range chains {
 		r.log.Heads = append(r.log.Heads, c.head())
 		if h, gone := adopted[c.head().Chain]; gone {
+			r.excuse(h.Chain)
 			if c.head().Number > h.Number {
 				r.find(SplitBrain, c.head().Name(), "written after another machine had taken over")
 			}
@@ -255,6 +257,14 @@ func (r *reading) join(chains []chain) {
 		}
 		fold(c, r.log.Live)
 	}
+}
+
+// excuse takes back what was found missing in a chain that was taken over: who
+// took it over deletes it.
+func (r *reading) excuse(chain string) {
+	r.log.Findings = slices.DeleteFunc(r.log.Findings, func(f Finding) bool {
+		return f.Kind == ManifestMissing && strings.HasPrefix(f.Name, Prefix+chain+"/")
+	})
 }
 
 // fold applies a chain from its newest base on, or from its first link.

@@ -38,9 +38,11 @@ type copier struct {
 	nextList   time.Time // when the next manifest is due
 	// beside is the large object that is under way, nil if none is; besideErr is
 	// why the last one failed.
-	beside    *item
-	besideErr error
-	landed    chan landing
+	beside     *item
+	besideErr  error
+	besideWait time.Duration // after a failure, doubles
+	besideNext time.Time     // no large object begins before
+	landed     chan landing
 
 	spares sync.Mutex
 	spare  map[string]int // number of the next spare copy, by logical name; guarded by spares
@@ -109,17 +111,32 @@ func (c *copier) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		c.show(err)
-		c.m.alarms.set(c.Label, AlarmFailing, err != nil, err)
-		if err == nil {
+		c.tell(errors.Join(err, c.besideErr))
+		switch {
+		case err == nil:
 			c.wait = 0
 			c.m.pause(ctx, c.wake, c.m.cfg.ManifestEvery)
-			continue
+		case hopeless(err):
+			c.wait = longer(c.wait)
+			_ = backup.Pause(ctx, c.wait)
+		default: // what fails does so by itself; what is new need not wait
+			c.wait = longer(c.wait)
+			c.m.pause(ctx, c.wake, c.wait)
 		}
-		c.wait = min(max(firstWait, 2*c.wait), mostWait)
-		_ = backup.Pause(ctx, c.wait)
 	}
 }
+
+// tell shows how a round ended.
+func (c *copier) tell(err error) {
+	c.show(err)
+	c.m.alarms.set(c.Label, AlarmFailing, err != nil, err)
+	if err == nil {
+		c.m.alarms.set(c.Label, AlarmSplitBrain, false, nil)
+	}
+}
+
+// longer is the next wait after a failure.
+func longer(wait time.Duration) time.Duration { return min(max(firstWait, 2*wait), mostWait) }
 
 // round does all that is due. What fails is tried again in the next one; one
 // file that fails does not stop the others.
@@ -130,7 +147,7 @@ func (c *copier) round(ctx context.Context) error {
 		}
 		c.ready = true
 	}
-	err := errors.Join(c.noteFrom(), c.copyAll(ctx))
+	err := errors.Join(c.noteFrom(), c.land(), c.copyAll(ctx))
 	if hopeless(err) {
 		return err
 	}
@@ -150,7 +167,7 @@ const batch = 64
 // copyAll brings what is pending. It goes on after an object that fails for its
 // own reasons, and stops when the destination does not answer.
 func (c *copier) copyAll(ctx context.Context) error {
-	faults := []error{c.land()}
+	var faults []error
 	var done []landing
 	for _, it := range c.m.pending(c) {
 		if it.bulk() {
@@ -203,7 +220,7 @@ func (c *copier) settle(done []landing) error {
 
 // send brings a large object beside the others, one at a time.
 func (c *copier) send(ctx context.Context, it *item) {
-	if c.beside != nil {
+	if c.beside != nil || c.m.cfg.Clock.Now().Before(c.besideNext) {
 		return
 	}
 	c.beside = it
@@ -214,18 +231,22 @@ func (c *copier) send(ctx context.Context, it *item) {
 	})
 }
 
-// land takes the large object that arrived into the journal. Its failure lasts
-// until the next one arrives, so that an alarm does not flicker.
+// land takes the large object that arrived into the journal. A failure lasts
+// until the next one arrives, so that an alarm does not flicker; it makes the
+// next large object wait, and nothing else.
 func (c *copier) land() error {
 	select {
 	case l := <-c.landed:
 		c.beside, c.besideErr = nil, l.err
 		if l.err == nil {
+			c.besideWait = 0
 			return c.settle([]landing{l})
 		}
+		c.besideWait = longer(c.besideWait)
+		c.besideNext = c.m.cfg.Clock.Now().Add(c.besideWait)
 	default:
 	}
-	return c.besideErr
+	return nil
 }
 
 // route runs in the goroutine that takes files in, under m.mu: items that this

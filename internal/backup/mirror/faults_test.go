@@ -112,11 +112,11 @@ func TestAMissingFirstSegmentIsNoRecoveryPoint(t *testing.T) {
 		w.full()
 		w.pass(time.Second)
 		end := w.tx
-		var first string
 		w.set("a", faultdest.Rule{Op: faultdest.Put, Fault: faultdest.Refused, Match: func(name string) bool {
-			return backup.Logical(name) == first
+			s, ok := backup.ParseSegment(name)
+			return ok && s.Max == end+1
 		}})
-		first = w.segment()
+		w.segment()
 		w.pass(time.Second)
 		w.run(10)
 		s := w.status("a")
@@ -143,8 +143,8 @@ func TestAFullSpoolLetsTheLaggardGo(t *testing.T) {
 		w.run(60)
 		w.requireTold("b", mirror.AlarmNeedsFull)
 		w.requireTold("", mirror.AlarmSpool)
-		require.Contains(t, w.wanted, "b")
-		require.NotContains(t, w.wanted, "a")
+		require.Contains(t, w.asked(), "b")
+		require.NotContains(t, w.asked(), "a")
 		require.False(t, w.status("b").Following)
 		require.Zero(t, w.status("a").Pending)
 		require.True(t, w.told("", mirror.AlarmSpool, false), "the disk is protected")
@@ -217,7 +217,7 @@ func TestAListingThatLagsLosesNothing(t *testing.T) {
 				w.start()
 				w.pass(11 * time.Second)
 				require.Equal(t, objects, w.status("a").Objects)
-				require.Empty(t, w.alerts)
+				require.Empty(t, w.heard())
 				w.run(3)
 				w.pass(11 * time.Second)
 				w.places["a"].Heal()
@@ -244,7 +244,7 @@ func TestAnIntruderWhoDeletesIsSeen(t *testing.T) {
 		w.pass(time.Hour + 3*time.Minute) // the source is looked at before a full is asked for
 		w.requireTold("a", mirror.AlarmVanished)
 		w.requireTold("a", mirror.AlarmNeedsFull)
-		require.Contains(t, w.wanted, "a")
+		require.Contains(t, w.asked(), "a")
 		require.False(t, w.status("a").Following)
 		w.full()
 		w.run(3)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/faultdest"
+	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 )
 
@@ -27,7 +29,7 @@ func TestEverythingArrivesEverywhere(t *testing.T) {
 		w.requireSpoolEmpty()
 		require.Equal(t, w.contents("a", "seg/"), w.contents("b", "seg/"), "the same bytes everywhere")
 		require.Len(t, w.contents("a", ""), 32+len(w.contents("a", "manifest/")))
-		require.Empty(t, w.alerts)
+		require.Empty(t, w.heard())
 	})
 }
 
@@ -93,7 +95,7 @@ func TestARestartGoesOn(t *testing.T) {
 		w.requireSound("a")
 		w.requireSound("b")
 		w.requireSpoolEmpty()
-		require.Empty(t, w.alerts)
+		require.Empty(t, w.heard())
 		require.Len(t, w.verify("a").Heads, 1, "one chain over all restarts")
 	})
 }
@@ -105,7 +107,7 @@ func TestANewMachineTakesOver(t *testing.T) {
 		w.run(20)
 		w.pass(11 * time.Second)
 		w.stop()
-		before := w.contents("a", "")
+		before := w.contents("a", "seg/")
 
 		w.cfg.Dir = memory(t) // the old machine's state is gone
 		w.state = w.cfg.Dir
@@ -115,12 +117,39 @@ func TestANewMachineTakesOver(t *testing.T) {
 		w.run(20)
 		w.pass(11 * time.Second)
 		w.requireSound("a")
-		require.Empty(t, w.alerts)
-		after := w.contents("a", "")
+		require.Empty(t, w.heard())
+		after := w.contents("a", "seg/")
 		for name, content := range before {
 			require.Equal(t, content, after[name], "the old generation is not overwritten: %s", name)
 		}
+		require.Len(t, w.verify("a").Heads, 1, "the old chain is taken over")
+	})
+}
+
+// TestATakenOverChainStaysSilent: the credential may not delete, so the old
+// chain's manifests stay; they accuse nobody of what retention deletes later.
+func TestATakenOverChainStaysSilent(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.run(20)
+		w.pass(11 * time.Second)
+		w.stop()
+		w.set("a", faultdest.Rule{Op: faultdest.Delete, Fault: faultdest.Refused, Match: func(name string) bool {
+			return strings.HasPrefix(name, manifest.Prefix)
+		}})
+		w.cfg.Dir = memory(t)
+		w.state = w.cfg.Dir
+		w.cfg.Targets[0].Retention = mirror.Retention{Fine: time.Hour, Window: time.Hour, Fulls: 2}
+		w.start()
+		for range 5 {
+			w.full()
+			w.segment()
+			w.pass(50 * time.Minute)
+		}
+		w.pass(time.Hour)
 		require.Len(t, w.verify("a").Heads, 2)
+		require.NoError(t, w.verify("a").Err())
 	})
 }
 
@@ -162,7 +191,7 @@ func TestAWriteOnlyCredentialIsNoError(t *testing.T) {
 		require.Empty(t, s.Code)
 		require.True(t, s.Unread && s.Kept, "%+v", s)
 		require.Positive(t, s.Left, "what retention gave up is still there")
-		require.Empty(t, slices.DeleteFunc(w.alerts, func(a mirror.Alert) bool { return a.Code == mirror.AlarmQuiet }))
+		require.Empty(t, slices.DeleteFunc(w.heard(), func(a mirror.Alert) bool { return a.Code == mirror.AlarmQuiet }))
 		require.NoError(t, w.verify("a").Err(), "somebody who may read finds all sound")
 	})
 }
@@ -179,7 +208,7 @@ func TestANewDestinationWaitsForAFull(t *testing.T) {
 		w.cfg.Targets = both
 		w.start()
 		w.run(45)
-		require.Equal(t, []string{"b"}, w.wanted)
+		require.Equal(t, []string{"b"}, w.asked())
 		require.False(t, w.status("b").Following)
 		require.Zero(t, w.status("b").Objects, "log without a full is worth nothing")
 		w.requireTold("b", mirror.AlarmNeedsFull)
@@ -253,6 +282,32 @@ func TestALargeFullDoesNotHoldUpTheLog(t *testing.T) {
 		require.Equal(t, s.Name(), w.status("a").Reach.Full.Name())
 		w.requireSound("a")
 		w.requireSpoolEmpty()
+	})
+}
+
+// TestALargeFullThatFailsStopsNothingElse: each second's segment goes on being
+// brought and listed.
+func TestALargeFullThatFailsStopsNothingElse(t *testing.T) {
+	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
+		w.start()
+		w.full()
+		w.run(3)
+		s := backup.Segment{Generation: 1, Level: backup.FullLevel, Min: 1, Max: w.tx, Time: w.clock.Now()}
+		w.set("a", faultdest.Rule{Op: faultdest.Put, Fault: faultdest.Down, Match: func(name string) bool { return name == s.Name() }})
+		w.write(s.Name(), make([]byte, 5<<20))
+		for range 90 {
+			w.segment()
+			w.pass(time.Second)
+			require.Equal(t, w.tx, w.status("a").Reach.End)
+		}
+		w.requireTold("a", mirror.AlarmFailing)
+		w.pass(11 * time.Second)
+		require.Equal(t, w.status("a").Objects, w.status("a").Listed)
+		w.places["a"].Heal()
+		w.pass(3 * time.Minute)
+		w.requireSound("a")
+		w.requireSpoolEmpty()
+		require.True(t, w.told("a", mirror.AlarmFailing, false))
 	})
 }
 

@@ -28,8 +28,7 @@ func (c *copier) bring(ctx context.Context, it *item) (manifest.Entry, error) {
 			c.m.alarms.set(c.Label, AlarmLie, false, nil)
 			return entry, nil
 		case errors.Is(err, os.ErrNotExist), errors.Is(err, errSource):
-			c.m.forget(it)
-			return manifest.Entry{}, err
+			return manifest.Entry{}, c.suspect(it, err)
 		case backup.Is(err, "backup_split_brain"):
 			c.m.alarms.set(c.Label, AlarmSplitBrain, true, err)
 			return manifest.Entry{}, err
@@ -42,6 +41,16 @@ func (c *copier) bring(ctx context.Context, it *item) (manifest.Entry, error) {
 		}
 	}
 	return manifest.Entry{}, err
+}
+
+// suspect looks at our own sealed file after an error that may come from it. If
+// it is sound, the bytes changed on their way.
+func (c *copier) suspect(it *item, err error) error {
+	if _, damaged := c.m.staged(it); damaged == nil {
+		return backup.Unavailable(err)
+	}
+	c.m.forget(it)
+	return err
 }
 
 func (c *copier) nextSpare(name string) int {

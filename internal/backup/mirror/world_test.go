@@ -146,7 +146,7 @@ func newWorld(t *testing.T, labels ...string) *world {
 		Dir: w.state, Source: w.spool, Keys: w.keys, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
 		Alert: w.alert, WantFull: w.wantFull,
 		Sums: func(context.Context) (manifest.Sums, error) {
-			return manifest.Sums{Tx: w.tx, Rows: map[string]int64{"orders": int64(w.tx)}}, nil
+			return manifest.Sums{Rows: map[string]int64{"orders": 3}}, nil
 		},
 	})
 	w.cfg.Poll = time.Minute // what is written is told by Notice
@@ -171,6 +171,20 @@ func (w *world) wantFull(label string) {
 	w.wanted = append(w.wanted, label)
 }
 
+// heard gives all alerts so far.
+func (w *world) heard() []mirror.Alert {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.alerts)
+}
+
+// asked gives the destinations that asked for a full so far.
+func (w *world) asked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.wanted)
+}
+
 // told tells whether an alarm of a destination was raised, or ended.
 func (w *world) told(label, code string, raised bool) bool {
 	w.mu.Lock()
@@ -180,7 +194,7 @@ func (w *world) told(label, code string, raised bool) bool {
 
 func (w *world) requireTold(label, code string) {
 	w.t.Helper()
-	require.True(w.t, w.told(label, code, true), "no alarm %s of %s: %v", code, label, w.alerts)
+	require.True(w.t, w.told(label, code, true), "no alarm %s of %s: %v", code, label, w.heard())
 }
 
 // start runs a mirror until stop is called.
