@@ -171,7 +171,7 @@ func (d *Dest) tell(path, prefix string, entry fs.DirEntry, each func(backup.Obj
 		return backup.Unavailable(err)
 	}
 	name := filepath.ToSlash(rel)
-	if !strings.HasPrefix(name, prefix) || backup.ValidName(name) != nil {
+	if !ours(name, prefix) {
 		return nil
 	}
 	info, err := entry.Info()
@@ -182,6 +182,11 @@ func (d *Dest) tell(path, prefix string, entry fs.DirEntry, each func(backup.Obj
 		err = nil // deleted since the directory was read
 	}
 	return err
+}
+
+// ours tells whether a file is an object that a listing of prefix shows.
+func ours(name, prefix string) bool {
+	return strings.HasPrefix(name, prefix) && backup.ValidName(name) == nil
 }
 
 // Delete removes an object, durably.
