@@ -15,6 +15,7 @@ import (
 	"panshi/internal/backup/faultdest"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
+	"panshi/internal/backup/mirror/mirrortest"
 )
 
 func TestEverythingArrivesEverywhere(t *testing.T) {
@@ -255,7 +256,7 @@ func TestASourceMayKeepItsFiles(t *testing.T) {
 }
 
 // keeping is a spool that removes nothing.
-type keeping struct{ spool }
+type keeping struct{ mirrortest.Spool }
 
 func (keeping) Remove(context.Context, string) error { return nil }
 
