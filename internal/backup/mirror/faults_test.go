@@ -171,6 +171,9 @@ func TestOneBadFileDoesNotStopTheOthers(t *testing.T) {
 		w.run(10)
 		require.Equal(t, w.tx, w.status("a").Reach.End)
 		w.requireTold("", mirror.AlarmIntake)
+		files, err := w.spool.List(t.Context(), "")
+		require.NoError(t, err)
+		require.Len(t, files, 1, "the others leave the spool")
 	})
 }
 

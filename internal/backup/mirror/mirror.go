@@ -161,10 +161,7 @@ func (m *Mirror) pause(ctx context.Context, wake <-chan struct{}, d time.Duratio
 
 // look takes new files in, lets go of those that all have, and holds the bound.
 func (m *Mirror) look(ctx context.Context) {
-	err := m.take(ctx)
-	if err == nil {
-		err = m.release(ctx)
-	}
+	err := errors.Join(m.take(ctx), m.release(ctx))
 	if ctx.Err() != nil {
 		return
 	}
@@ -228,14 +225,14 @@ func (m *Mirror) stageBeside(ctx context.Context, f File) {
 		m.seal.Unlock()
 		if err == nil {
 			m.admit(it)
+			nudge(m.wake)
 		}
 		m.mu.Lock()
-		delete(m.staging, f.Name)
+		delete(m.staging, f.Name) // what failed is tried again at the next look
 		m.mu.Unlock()
 		if ctx.Err() == nil && !backup.Is(err, "backup_object_missing") {
 			m.alarms.set("", AlarmBulk, err != nil, err)
 		}
-		nudge(m.wake)
 	})
 }
 
