@@ -61,3 +61,26 @@ func TestDestinationsThatCannotWorkAreToldAtOnce(t *testing.T) {
 		require.True(t, backup.Is(app.PutDestinationSecret(cfg, "x", []byte(content)), "backup_credential_invalid"), content)
 	}
 }
+
+// The same list from a file, the environment and --set; one that nothing can be
+// copied to from is refused.
+func TestDestinationsAreAList(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "panshi.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("backup:\n  destinations:\n  - {label: disk, kind: directory, dir: /mnt/a, lag_alarm: 5m}\n"), 0o600))
+	inline := `[{label: disk, kind: directory, dir: /mnt/a, lag_alarm: 5m}]`
+	want := []app.DestinationConfig{{Label: "disk", Kind: "directory", Dir: "/mnt/a", LagAlarm: 5 * time.Minute}}
+	for _, flags := range []app.Flags{{File: file}, {Set: []string{"backup.destinations=" + inline}}} {
+		flags.Data = filepath.Join(dir, "d")
+		cfg, err := app.Load(flags)
+		require.NoError(t, err)
+		require.Equal(t, want, cfg.Backup.Destinations)
+	}
+	for _, set := range [][]string{
+		{"backup.destinations=[{label: disk, bogus: 1}]"}, {"backup.destinations=[{"},
+		{"backup.destinations=" + inline, "backup.spool=off"}, {"backup.destinations=" + inline, "db.url=postgres://u@h/n"},
+	} {
+		_, err := app.Load(app.Flags{Data: filepath.Join(dir, "d"), Set: set})
+		require.Error(t, err, "%v", set)
+	}
+}
