@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/app"
+	"panshi/internal/backup/ship"
 	"panshi/internal/notify"
 )
 
@@ -38,6 +40,9 @@ func warn(name, text string, args ...any) finding {
 func bad(name, text string, args ...any) finding {
 	return finding{levelBad, name, fmt.Sprintf(text, args...)}
 }
+
+// worryingLag is how old a commit that has not left the disk may be.
+const worryingLag = 30 * time.Second
 
 type doctorCmd struct{}
 
@@ -89,14 +94,12 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 		return []finding{bad("shop", "cannot be opened: %s", explain(ctx, err))}
 	}
 	status, err := s.Status(ctx)
-	if err2 := s.close(); err == nil {
-		err = err2
-	}
-	if err != nil {
+	shipping, err2 := s.BackupStatus(ctx)
+	if err := cmp.Or(err, err2, s.close()); err != nil {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
 	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()),
-		doctorAlerts(status.Alerts))
+		doctorAlerts(status.Alerts), doctorBackup(cfg, shipping, time.Now()))
 }
 
 // doctorAlerts judges whether somebody hears of what happens.
@@ -114,6 +117,26 @@ func doctorAlerts(s notify.Standing) []finding {
 		out = append(out, warn("alerts", "%s open: panshi notify list", plural(s.Open, "alert")))
 	}
 	return out
+}
+
+// doctorBackup judges how far what was sold has left this disk.
+func doctorBackup(cfg app.Config, s ship.Status, now time.Time) []finding {
+	switch {
+	case cfg.DB.URL != "":
+		return nil // a server's database is backed up by other means
+	case !cfg.Backup.Enabled():
+		return []finding{warn("backup", "is off: what is lost with this disk is lost (backup.spool)")}
+	case !s.Shipping && len(s.Generations) == 0:
+		return []finding{ok("backup", "begins when the shop runs")}
+	case !s.Shipping:
+		return []finding{ok("backup", "the spool has the shop as of %s", localTime(s.Generations[len(s.Generations)-1].To))}
+	case s.Failure != "" || s.Lag > worryingLag:
+		return []finding{bad("backup", "what was committed in the last %v is on this disk only: %s",
+			s.Lag.Round(time.Second), cmp.Or(s.Failure, "shipping stands still"))}
+	case s.ShippedAt.IsZero():
+		return []finding{warn("backup", "the first whole copy is being written")}
+	}
+	return []finding{ok("backup", "the spool had everything %v ago", now.Sub(s.ShippedAt).Round(time.Millisecond))}
 }
 
 func doctorRunning(s adminsock.Status) []finding {

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/adminsock"
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/imports"
@@ -92,6 +93,7 @@ type fake struct {
 	importFile func(context.Context, adminsock.ImportRequest, io.Reader, func(imports.Progress)) (imports.Report, error)
 	setupLink  func(context.Context, string) (string, error)
 	status     adminsock.Status
+	backup     ship.Status
 	reconciled reconcile.Report
 }
 
@@ -118,6 +120,8 @@ func (f *fake) Reconcile(_ context.Context, _ adminsock.ReconcileRequest, p func
 }
 
 func (f *fake) Status(context.Context) (adminsock.Status, error) { return f.status, nil }
+
+func (f *fake) BackupStatus(context.Context) (ship.Status, error) { return f.backup, nil }
 
 // fakeShop lets f answer as the running shop of a new data directory.
 func fakeShop(t *testing.T, f *fake) (data string) {

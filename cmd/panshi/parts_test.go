@@ -12,6 +12,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/app"
+	"panshi/internal/backup/ship"
 	"panshi/internal/imports"
 	"panshi/internal/reconcile"
 )
@@ -137,6 +138,24 @@ func TestDoctorJudges(t *testing.T) {
 	}{{0, 0, levelOK}, {0, 1, levelBad}, {10, 0, levelOK}, {10, 10, levelOK}, {10, 11, levelWarn}} {
 		require.Equal(t, c.want, doctorPayments(adminsock.Status{ByCallback: c.byCallback, ByQuery: c.byQuery})[0].Level, "%+v", c)
 	}
+	now := time.Now()
+	shipping := ship.Status{Shipping: true, ShippedAt: now}
+	for _, c := range []struct {
+		status ship.Status
+		want   string
+	}{
+		{ship.Status{}, levelOK},
+		{ship.Status{Generations: []ship.Generation{{To: now}}}, levelOK},
+		{shipping, levelOK},
+		{ship.Status{Shipping: true}, levelWarn},
+		{ship.Status{Shipping: true, ShippedAt: now, Lag: time.Minute}, levelBad},
+		{ship.Status{Shipping: true, ShippedAt: now, Failure: "spool_full"}, levelBad},
+	} {
+		require.Equal(t, c.want, doctorBackup(app.Defaults(), c.status, now)[0].Level, "%+v", c.status)
+	}
+	unshipped := app.Defaults()
+	unshipped.Backup.Spool = ship.Off
+	require.Equal(t, levelWarn, doctorBackup(unshipped, shipping, now)[0].Level)
 	require.Equal(t, levelBad, judgeDisk(100<<20, 0, 0).Level)
 	require.Equal(t, levelWarn, judgeDisk(1<<30, 0, 0).Level)
 	require.Equal(t, levelOK, judgeDisk(100<<30, 0, 0).Level, "no count of inodes")

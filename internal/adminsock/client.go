@@ -12,6 +12,7 @@ import (
 	"os"
 	"sync"
 
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/errs"
@@ -122,6 +123,12 @@ func (c *Client) SetupLink(ctx context.Context, merchantSlug string) (string, er
 // Status implements Operations.
 func (c *Client) Status(ctx context.Context) (status Status, err error) {
 	err = c.do(ctx, ask{method: http.MethodGet, path: "/v1/status"}, &status)
+	return status, err
+}
+
+// BackupStatus implements Operations.
+func (c *Client) BackupStatus(ctx context.Context) (status ship.Status, err error) {
+	err = c.do(ctx, ask{method: http.MethodGet, path: "/v1/backup"}, &status)
 	return status, err
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/imports"
@@ -29,6 +30,7 @@ type fake struct {
 	demo       func(context.Context, func(string)) (demo.Summary, error)
 	setupLink  func(context.Context, string) (string, error)
 	status     func(context.Context) (Status, error)
+	backup     func(context.Context) (ship.Status, error)
 	reconcile  func(context.Context, ReconcileRequest, func(ReconcileProgress)) (reconcile.Report, error)
 }
 
@@ -47,6 +49,8 @@ func (f *fake) SetupLink(ctx context.Context, slug string) (string, error) {
 }
 
 func (f *fake) Status(ctx context.Context) (Status, error) { return f.status(ctx) }
+
+func (f *fake) BackupStatus(ctx context.Context) (ship.Status, error) { return f.backup(ctx) }
 
 func (f *fake) Reconcile(ctx context.Context, r ReconcileRequest, p func(ReconcileProgress)) (reconcile.Report, error) {
 	return f.reconcile(ctx, r, p)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"time"
 
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/demo"
 	"panshi/internal/errs"
@@ -32,6 +33,8 @@ type Operations interface {
 	Reconcile(ctx context.Context, r ReconcileRequest, progress func(ReconcileProgress)) (reconcile.Report, error)
 	// Status tells what only an open shop knows.
 	Status(ctx context.Context) (Status, error)
+	// BackupStatus tells how far shipping is and what the spool has.
+	BackupStatus(ctx context.Context) (ship.Status, error)
 }
 
 // ReconcileRequest chooses a day and accounts.

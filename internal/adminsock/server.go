@@ -105,7 +105,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,
-		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status,
+		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status, "GET /v1/backup": s.backup,
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
 		"POST /v1/account_rules": s.setAccountRules,
@@ -247,3 +247,5 @@ func (s *server) setupLink(ctx context.Context, c call) (any, error) {
 }
 
 func (s *server) status(ctx context.Context, _ call) (any, error) { return s.ops.Status(ctx) }
+
+func (s *server) backup(ctx context.Context, _ call) (any, error) { return s.ops.BackupStatus(ctx) }

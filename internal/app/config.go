@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/archive"
+	"panshi/internal/backup/ship"
 	"panshi/internal/cache"
 	"panshi/internal/checkout"
 	"panshi/internal/db/postgres"
@@ -43,7 +45,10 @@ type Config struct {
 	Sandbox SandboxConfig   `json:"sandbox"`
 	DB      DBConfig        `json:"db"`
 	Notify  notify.Config   `json:"notify"` // who is told of alerts
+	Backup  BackupConfig    `json:"backup"`
 	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
+
+	file string // that it was read from, "" for none
 }
 
 // VaultConfig says where the keys are; empty values are the usual places
@@ -99,7 +104,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(), Backup: BackupConfig{Config: ship.Defaults()},
 	}
 }
 
@@ -123,7 +128,9 @@ func Load(f Flags) (Config, error) {
 	if err := k.Load(confmap.Provider(set, "."), nil); err != nil {
 		return Config{}, err
 	}
-	return decode(k)
+	cfg, err := decode(k)
+	cfg.file = f.File
+	return cfg, err
 }
 
 const envPrefix = "PANSHI_"
@@ -163,7 +170,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	cfg := Defaults()
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "json", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "json", ErrorUnused: true, WeaklyTypedInput: true,
-		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), inlineDestinations,
 			mapstructure.StringToWeakSliceHookFunc(",")),
 	}})
 	if err != nil {
@@ -171,6 +178,19 @@ func decode(k *koanf.Koanf) (Config, error) {
 	}
 	cfg.fill()
 	return cfg, cfg.Validate()
+}
+
+// inlineDestinations reads backup.destinations from one line of YAML or JSON, as
+// an environment variable or --set has it.
+func inlineDestinations(from, to reflect.Type, value any) (any, error) {
+	if from.Kind() != reflect.String || to != reflect.TypeFor[[]DestinationConfig]() {
+		return value, nil
+	}
+	wrapped, err := yaml.Parser().Unmarshal([]byte("list: " + value.(string)))
+	if err != nil {
+		return nil, errors.New("backup.destinations is no list such as [{label: disk, kind: directory, dir: /mnt/panshi}]")
+	}
+	return wrapped["list"], nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
@@ -206,7 +226,7 @@ func (c Config) Validate() error {
 	if c.Data == "" {
 		faults = append(faults, errs.Field("data", "required", "the data directory is needed"))
 	}
-	faults = append(faults, c.validateRoles(), c.DB.validate())
+	faults = append(faults, c.validateRoles(), c.DB.validate(), c.validateSpool())
 	if c.Worker != "on" && c.Worker != "off" {
 		faults = append(faults, errs.Field("worker", "invalid_value", "worker is on or off"))
 	}
@@ -216,7 +236,7 @@ func (c Config) Validate() error {
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
 		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
-		c.Notify.Validate(),
+		c.Notify.Validate(), c.Backup.Validate(),
 		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }

@@ -36,6 +36,7 @@ func TestConfigRefusesAndNamesEverything(t *testing.T) {
 	for _, set := range []string{
 		"shop.order_tl=1m", "nonsense", "shop.order_ttl=soon", "shop.order_ttl=-1s", "http=8080", "roles=console",
 		"sandbox.url=ftp://x", "guard.limits=maybe", "worker=later", "shop.public_url=http://a/", "web.trusted_proxies=nobody",
+		"backup.interval=1ms", "backup.spool=x/spool", "backup.spool_max=5", "backup.keep_fine=1000h",
 	} {
 		_, err := app.Load(app.Flags{Data: "x", Set: []string{set}})
 		require.Error(t, err, set)

@@ -21,6 +21,7 @@ type database struct {
 	close  func() error
 	name   string  // "SQLite", "PostgreSQL"
 	gauges []gauge // for metrics
+	backup shipping
 
 	replicas func() []replica.State // nil without read replicas
 }
@@ -38,11 +39,17 @@ func openDatabase(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if cfg.DB.URL != "" {
 		return openPostgres(ctx, cfg, log)
 	}
-	d, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data, Logger: log, ReadConns: cfg.DB.ReadConns})
+	return openSQLite(ctx, cfg, log, nil)
+}
+
+// openSQLite opens the file in the data directory; nil is the engine's own
+// Checkpointer.
+func openSQLite(ctx context.Context, cfg Config, log *slog.Logger, checkpointer db.Checkpointer) (*database, error) {
+	d, err := sqlite.Open(ctx, sqlite.Config{Dir: cfg.Data, Logger: log, ReadConns: cfg.DB.ReadConns, Checkpointer: checkpointer})
 	if err != nil {
 		return nil, err
 	}
-	return &database{Database: d, close: d.Close, name: "SQLite", gauges: []gauge{
+	return &database{Database: d, close: d.Close, name: "SQLite", backup: atRest(cfg), gauges: []gauge{
 		{name: "panshi_db_queue", help: "Transactions that wait for the writer.", read: func() float64 { return float64(d.Stats().Queue) }},
 		{name: "panshi_db_batches_total", help: "Commits since the start.", read: func() float64 { return float64(d.Stats().Batches) }},
 		{name: "panshi_db_closures_total", help: "Transactions run since the start.", read: func() float64 { return float64(d.Stats().Closures) }},
@@ -54,7 +61,7 @@ func openPostgres(ctx context.Context, cfg Config, log *slog.Logger) (*database,
 	if err != nil {
 		return nil, unreachable(err)
 	}
-	opened := &database{Database: d, close: d.Close, name: "PostgreSQL", gauges: []gauge{
+	opened := &database{Database: d, close: d.Close, name: "PostgreSQL", backup: atRest(cfg), gauges: []gauge{
 		{name: "panshi_db_connections", help: "Connections to the database server.", read: func() float64 { return float64(d.Stats().Conns) }},
 		{name: "panshi_db_connections_busy", help: "Connections at work.", read: func() float64 { return float64(d.Stats().Busy) }},
 		{name: "panshi_db_commits_total", help: "Transactions committed since the start.", read: func() float64 { return float64(d.Stats().Commits) }},

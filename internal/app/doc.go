@@ -3,7 +3,7 @@
 // alone, and starts and stops them in order. The wiring is straight-line code;
 // there is no container, and nothing else in the program knows everybody.
 //
-// Start: lock, database, vault, services, sandbox, socket, listeners, sweeps.
-// Stop: listeners drain first, then sweeps, socket and sandbox, the database
-// last, then the lock.
+// Start: lock, database, vault, shipping, services, sandbox, socket, listeners, sweeps.
+// Stop: listeners drain first, then sweeps, socket and sandbox, then the
+// database, shipping last, then the lock.
 package app

@@ -28,6 +28,9 @@ func openVault(ctx context.Context, d db.DB, cfg Config) (*vault.Vault, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := extendVault(ctx, cfg); err != nil {
+		return nil, err
+	}
 	v, err := vault.OpenOrCreate(vault.Config(cfg.Vault), fresh)
 	if err != nil {
 		return nil, withRemedy(err, cfg)

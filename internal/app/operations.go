@@ -6,6 +6,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/audit"
+	"panshi/internal/backup/ship"
 	"panshi/internal/check"
 	"panshi/internal/db"
 	"panshi/internal/demo"
@@ -91,6 +92,9 @@ func (s *Shop) SetupLink(ctx context.Context, merchantSlug string) (string, erro
 	}
 	return urlOf(s.cfg.Console) + "/setup#" + token, nil
 }
+
+// BackupStatus tells how far shipping is and what the spool has.
+func (s *Shop) BackupStatus(ctx context.Context) (ship.Status, error) { return s.db.backup.status(ctx) }
 
 // merchantOf finds a merchant by slug, the default one for "".
 func (s *Shop) merchantOf(ctx context.Context, slug string) (m merchant.Merchant, err error) {

@@ -37,7 +37,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(Address
 		return err
 	}
 	defer func() { err = errors.Join(err, listeners.close()) }()
-	shop, err := OpenLocal(ctx, listeners.resolve(cfg), log)
+	shop, err := open(ctx, listeners.resolve(cfg), log, openShipped)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"panshi/internal/account"
 	"panshi/internal/archive"
 	"panshi/internal/audit"
+	"panshi/internal/backup/ship"
 	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
@@ -66,8 +67,16 @@ type Shop struct {
 	since     atomic.Pointer[time.Time] // when it began to serve
 }
 
-// OpenLocal locks and opens the shop in cfg.Data for this process alone.
+// OpenLocal locks and opens the shop in cfg.Data for this process alone. It
+// ships nothing.
 func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error) {
+	return open(ctx, cfg, log, openDatabase)
+}
+
+// open does OpenLocal's work with the database that an opener gives.
+func open(ctx context.Context, cfg Config, log *slog.Logger,
+	opener func(context.Context, Config, *slog.Logger) (*database, error),
+) (*Shop, error) {
 	if err := checkDir(cfg.Data); err != nil {
 		return nil, err
 	}
@@ -75,7 +84,7 @@ func OpenLocal(ctx context.Context, cfg Config, log *slog.Logger) (*Shop, error)
 	if err != nil {
 		return nil, err
 	}
-	d, err := openDatabase(ctx, cfg, log)
+	d, err := opener(ctx, cfg, log)
 	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
@@ -92,6 +101,9 @@ func (s *Shop) build(ctx context.Context) (err error) {
 		return err
 	}
 	if s.vault, err = openVault(ctx, s.db, s.cfg); err != nil {
+		return err
+	}
+	if err := s.db.backup.start(ctx, s.vault); err != nil {
 		return err
 	}
 	s.merchants = merchant.NewService(s.db, clock.System{})
@@ -186,7 +198,7 @@ func Columns() []dataclass.Table {
 	for _, list := range [][]dataclass.Table{
 		merchant.Columns(), cache.Columns(), catalog.Columns(), stock.Columns(), order.Columns(), payment.Columns(), delivery.Columns(),
 		ledger.Columns(), account.Columns(), audit.Columns(), jobs.Columns(), checkout.Columns(), imports.Columns(), access.Columns(),
-		reconcile.Columns(), notify.Columns(),
+		reconcile.Columns(), notify.Columns(), ship.Columns(),
 		{dataclass.Of("leases", dataclass.Trade, []string{"name", "holder", "fence", "until_ms"})},
 	} {
 		all = append(all, list...)

@@ -52,6 +52,9 @@ func (s *Service) Cards(ctx context.Context, req CardsRequest, progress func(Pro
 	if err := req.measure(); err != nil {
 		return Report{}, err
 	}
+	if err := s.vault.Ready(vault.Cards); err != nil {
+		return Report{}, err
+	}
 	sku, err := s.cardSKU(ctx, req.MerchantID, req.SKUCode)
 	if err != nil {
 		return Report{}, err

@@ -28,18 +28,62 @@ func Copy(from, to Config) error {
 		if err := placeSame(to.KeyFile, key); err != nil {
 			return err
 		}
-		for _, s := range slots() {
-			wrapped, err := os.ReadFile(filepath.Join(from.Dir, s.file()))
-			if err != nil {
-				return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
-			}
-			if err := placeSame(filepath.Join(to.Dir, s.file()), wrapped); err != nil {
-				return err
-			}
+		if err := copySets(from.Dir, to.Dir); err != nil {
+			return err
 		}
-		return nil
+		return copySecrets(from.Dir, to.Dir)
 	})
 	return err
+}
+
+// CopySets puts the wrapped keysets, and not the key that opens them, into a
+// directory, durably. What is there already and the same stays; keysets of
+// another shop are never replaced: code vault_exists.
+func CopySets(from Config, dir string) error {
+	if err := makeDir(dir); err != nil {
+		return writeFailed(err)
+	}
+	return copySets(from.Dir, dir)
+}
+
+func copySets(from, to string) error {
+	all, err := expected(from)
+	if err != nil {
+		return err
+	}
+	if len(all) < len(slots()) {
+		if err := MarkCardsElsewhere(to); err != nil {
+			return err
+		}
+	}
+	for _, s := range all {
+		wrapped, err := os.ReadFile(filepath.Join(from, s.file()))
+		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", s.file())
+		}
+		if err := placeSame(filepath.Join(to, s.file()), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copySecrets copies the wrapped secrets of other packages (see Secrets).
+func copySecrets(from, to string) error {
+	paths, err := filepath.Glob(filepath.Join(from, "*"+secretSuffix))
+	if err != nil {
+		return err
+	}
+	for _, path := range paths {
+		wrapped, err := os.ReadFile(path)
+		if err != nil {
+			return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset cannot be read").With("path", filepath.Base(path))
+		}
+		if err := placeSame(filepath.Join(to, filepath.Base(path)), wrapped); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // placeSame makes a file unless one with this content is there.

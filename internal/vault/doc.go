@@ -14,7 +14,9 @@
 //	  payment.aead payment.prf  merchants' keys at payment platforms
 //	  staff.aead staff.prf      second-factor secrets of staff
 //	  token.prf                 access tokens
+//	  backup.stream             files of the backup
 //	     │
+//	     ├─ stream: AES-256-GCM-HKDF by segments of 4 KiB ──▶ Backup
 //	     ├─ aead: AES-256-GCM, associated data table|column|row ──▶ Seal, Unseal
 //	     └─ prf:  HMAC-SHA256 ──▶ Fingerprint (blind index), Token
 //
@@ -24,8 +26,9 @@
 //     sealed for. Copied to another row, cut or changed in any bit, it does not
 //     open.
 //   - A keyset file opens only under its own class and use.
-//   - Keys are made once, for an empty shop. Open never makes one, and nothing
-//     replaces a key that exists.
+//   - Keys are made once, for an empty shop; the key of the backup also for a
+//     shop that has no backup yet. Open never makes one, and nothing replaces a
+//     key that exists.
 //   - No file ever stands half-written under its final name, so creation that
 //     was interrupted at any step goes on at the next start.
 //   - Nothing in this package prints a key or a text: a Vault shows as

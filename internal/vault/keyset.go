@@ -8,10 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/aead"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf"
+	"github.com/tink-crypto/tink-go/v2/streamingaead"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"panshi/internal/errs"
@@ -21,12 +23,17 @@ import (
 type use string
 
 const (
-	useAEAD use = "aead"
-	usePRF  use = "prf"
+	useAEAD   use = "aead"
+	usePRF    use = "prf"
+	useStream use = "stream"
 )
 
-// tokenClass has a PRF only and seals nothing, so it is no exported class.
-const tokenClass Class = "token"
+// Classes that seal no cell, so they are not exported: tokenClass has a PRF
+// only, backupClass encrypts whole files.
+const (
+	tokenClass  Class = "token"
+	backupClass Class = "backup"
+)
 
 const keysetMax = 1 << 20 // bytes of a keyset file; hundreds of rotated keys fit
 
@@ -38,11 +45,21 @@ type slot struct {
 
 // slots lists every keyset a vault has.
 func slots() []slot {
-	list := []slot{{tokenClass, usePRF}}
+	list := []slot{{tokenClass, usePRF}, backupSlot()}
 	for _, c := range []Class{Cards, PII, Payment, Staff} {
 		list = append(list, slot{c, useAEAD}, slot{c, usePRF})
 	}
 	return list
+}
+
+// backupSlot came later than the others: Extend gives it to a shop that was
+// made before.
+func backupSlot() slot { return slot{backupClass, useStream} }
+
+// OfCards tells whether a file of Config.Dir is a keyset of card keys, which
+// travels apart from the others.
+func OfCards(file string) bool {
+	return slices.ContainsFunc(cardSlots(), func(s slot) bool { return s.file() == file })
 }
 
 // file is the name of the keyset's file in Config.Dir.
@@ -57,11 +74,15 @@ func (s slot) associated() []byte {
 // makeKeyset writes a fresh keyset, wrapped by kek; an existing file makes it
 // fail.
 func makeKeyset(kek tink.AEAD, dir string, s slot) error {
-	template := aead.AES256GCMKeyTemplate()
-	if s.use == usePRF {
-		template = prf.HMACSHA256PRFKeyTemplate()
+	template := aead.AES256GCMKeyTemplate
+	switch s.use {
+	case useAEAD:
+	case usePRF:
+		template = prf.HMACSHA256PRFKeyTemplate
+	case useStream:
+		template = streamingaead.AES256GCMHKDF4KBKeyTemplate
 	}
-	handle, err := keyset.NewHandle(template)
+	handle, err := keyset.NewHandle(template())
 	if err != nil {
 		return err
 	}
@@ -144,10 +165,13 @@ func assemble(handles map[slot]*keyset.Handle) (*Vault, error) {
 	for s, handle := range handles {
 		keys := v.classes[s.class]
 		var err error
-		if s.use == useAEAD {
+		switch s.use {
+		case useAEAD:
 			keys.seal, err = aead.New(handle)
-		} else {
+		case usePRF:
 			keys.index, err = primaryPRF(handle)
+		case useStream:
+			v.backup, err = streamingaead.New(handle)
 		}
 		if err != nil {
 			return nil, errs.Wrap(err, errs.Integrity, "vault_keyset_damaged",
@@ -157,6 +181,7 @@ func assemble(handles map[slot]*keyset.Handle) (*Vault, error) {
 	}
 	v.tokens = v.classes[tokenClass].index
 	delete(v.classes, tokenClass)
+	delete(v.classes, backupClass)
 	return v, nil
 }
 

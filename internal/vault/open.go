@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"panshi/internal/errs"
 )
@@ -21,7 +22,11 @@ func Open(cfg Config) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	handles, err := unwrap(kek, cfg.Dir, slots())
+	all, err := expected(cfg.Dir)
+	if err != nil {
+		return nil, err
+	}
+	handles, err := unwrap(kek, cfg.Dir, all)
 	if err != nil {
 		return nil, err
 	}
@@ -72,6 +77,22 @@ func OpenOrCreate(cfg Config, fresh bool) (*Vault, error) {
 	default:
 		return nil, err
 	}
+}
+
+// Extend gives a shop that was made before there were backups the key for them.
+// The caller has made sure that there is no backup yet: the key of an old one
+// would be missed, not replaced. A shop that has the key, or none at all, stays
+// as it is.
+func Extend(cfg Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	present, absent, err := survey(cfg.Dir)
+	if err != nil || len(present) == 0 || !slices.Equal(absent, []slot{backupSlot()}) {
+		return err
+	}
+	_, err = creating(cfg, func() error { return complete(cfg) })
+	return err
 }
 
 // creating runs work under the lock that keeps creators apart, then opens.

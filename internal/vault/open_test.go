@@ -16,6 +16,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/insecuresecretdataaccess"
 	"github.com/tink-crypto/tink-go/v2/keyset"
 	"github.com/tink-crypto/tink-go/v2/prf/hmacprf"
+	"github.com/tink-crypto/tink-go/v2/streamingaead/aesgcmhkdf"
 
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -305,7 +306,41 @@ func rawKey(t *testing.T, s slot, handle *keyset.Handle) []byte {
 		require.True(t, ok)
 		return key.KeyBytes().Data(insecuresecretdataaccess.Token{})
 	}
+	if s.use == useStream {
+		key, ok := entry.Key().(*aesgcmhkdf.Key)
+		require.True(t, ok)
+		return key.KeyBytes().Data(insecuresecretdataaccess.Token{})
+	}
 	key, ok := entry.Key().(*hmacprf.Key)
 	require.True(t, ok)
 	return key.KeyBytes().Data(insecuresecretdataaccess.Token{})
+}
+
+// A shop that was made before there were backups gets their key; keys that are
+// missing otherwise are never made anew.
+func TestExtendMakesTheKeyOfTheBackupAndNoOther(t *testing.T) {
+	_, cfg := newVault(t)
+	require.NoError(t, os.RemoveAll(cfg.Dir))
+	require.NoError(t, os.Remove(cfg.KeyFile))
+	require.NoError(t, Extend(cfg), "a shop without keys stays without")
+	require.NoDirExists(t, cfg.Dir)
+	_, err := Create(cfg)
+	require.NoError(t, err)
+	before := snapshot(t, cfg)
+	require.NoError(t, Extend(cfg))
+	require.Equal(t, before, snapshot(t, cfg))
+
+	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, backupSlot().file())))
+	_, err = OpenOrCreate(cfg, false)
+	require.Equal(t, "vault_keyset_missing", errs.CodeOf(err))
+	require.NoError(t, Extend(cfg))
+	v, err := Open(cfg)
+	require.NoError(t, err)
+	require.NotNil(t, v.Backup())
+
+	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, backupSlot().file())))
+	require.NoError(t, os.Remove(filepath.Join(cfg.Dir, slot{Cards, useAEAD}.file())))
+	require.NoError(t, Extend(cfg))
+	_, err = Open(cfg)
+	require.Equal(t, "vault_keyset_missing", errs.CodeOf(err), "keys of goods that are lost stay lost")
 }

@@ -37,6 +37,7 @@ type Vault struct {
 	redacted
 	classes map[Class]classKeys
 	tokens  prf.PRF
+	backup  tink.StreamingAEAD
 }
 
 // classKeys is what works for one class.
@@ -51,6 +52,9 @@ type classKeys struct {
 // errs.Internal, code "vault_seal_failed", on an unknown class or an incomplete
 // cell, which only a defect in the caller makes.
 func (v *Vault) Seal(class Class, cell Cell, plaintext []byte) ([]byte, error) {
+	if err := v.Ready(class); err != nil {
+		return nil, err
+	}
 	keys, aad, err := v.address(class, cell)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "vault_seal_failed", "the value could not be encrypted")
@@ -66,6 +70,9 @@ func (v *Vault) Seal(class Class, cell Cell, plaintext []byte) ([]byte, error) {
 // is errs.Integrity with code "vault_unseal_failed": the value was damaged,
 // moved, or belongs to other keys.
 func (v *Vault) Unseal(class Class, cell Cell, sealed []byte) ([]byte, error) {
+	if err := v.Ready(class); err != nil {
+		return nil, err
+	}
 	keys, aad, err := v.address(class, cell)
 	if err != nil {
 		return nil, unsealFailed(class, cell, err)
@@ -110,6 +117,10 @@ func (v *Vault) Fingerprint(class Class, merchant id.ID, purpose string, text []
 func (v *Vault) Token(purpose string, subject id.ID) string {
 	return base64.RawURLEncoding.EncodeToString(compute(v.tokens, purpose, subject, nil, tokenSize))
 }
+
+// Backup encrypts and opens the files of the backup, which are too large for
+// memory. Its associated data says which file it is.
+func (v *Vault) Backup() tink.StreamingAEAD { return v.backup }
 
 // Name tells these keys from those of other shops: 43 characters that say
 // nothing else. It follows from the keys of tokens, which stay as long as the

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/db"
+	"panshi/internal/db/dbtest"
 	"panshi/test/kit"
 )
 
@@ -51,6 +53,10 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			if strings.HasPrefix(c.point, "notify.") {
 				crashAlert(t, c.point, c.pass)
+				return
+			}
+			if strings.HasPrefix(c.point, "spool.") {
+				crashShipping(t, c.point, c.pass)
 				return
 			}
 			if ofArchive(c.point) {
@@ -136,6 +142,31 @@ func requirePromises(ctx context.Context, t *testing.T, w *world) {
 	require.NoError(t, err)
 	w.book.RequireDistinct(t, w.client)
 	w.shop.RequireClean()
+}
+
+// crashShipping crashes a shipment, which may be the first, before anybody can
+// buy: the next start goes on, and what it ships is what was sold.
+func crashShipping(t *testing.T, point string, pass int) {
+	if dbtest.Engine() != db.SQLite {
+		t.Skip("a server's database is not shipped")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	w := &world{platform: kit.NewPlatform(t), book: &kit.Book{}}
+	w.shop = kit.Stopped(t, w.platform)
+	w.client = w.shop.Client()
+	require.NoError(t, w.shop.Launch("PANSHI_FAULT="+point+":"+strconv.Itoa(pass)))
+	<-w.shop.Done() // its leases alone give it something to ship
+	require.Contains(t, w.shop.Log(), "fault: killed at "+point)
+	w.shop.Start()
+	w.sku = w.client.DemoCard(t)
+	requirePromises(ctx, t, w)
+	require.Zero(t, w.shop.Stop(time.Minute))
+	copied := kit.Empty(t, t.TempDir(), w.platform)
+	r := copied.RunEnv(nil, "restore", "--from", w.shop.Data+".spool", "--to", copied.Data, "--key-file", w.shop.Data+".key")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	copied.Start()
+	w.book.RequireKept(t, copied.Client(), 0)
 }
 
 // crashFirstStart crashes the making of a shop's keys: the next try makes them,

@@ -1,0 +1,22 @@
+package backup
+
+import "time"
+
+// Copy is how one destination stands, as far as it is proved.
+type Copy struct {
+	Label        string        `json:"label"`
+	Region       string        `json:"region"`
+	Following    bool          `json:"following"`  // false: it waits for a whole copy
+	Restorable   bool          `json:"restorable"` // it has a whole copy and what follows it
+	To           time.Time     `json:"to,omitzero"`
+	Objects      int           `json:"objects"`
+	Bytes        int64         `json:"bytes"`
+	Pending      int           `json:"pending"` // files that it lacks
+	PendingBytes int64         `json:"pending_bytes"`
+	Lag          time.Duration `json:"lag_ns"`            // age of the oldest of these
+	Failure      string        `json:"failure,omitempty"` // code of what stopped the last round
+	Alarms       []string      `json:"alarms,omitempty"`  // codes
+}
+
+// Ails tells whether somebody should look at it.
+func (c Copy) Ails() bool { return c.Failure != "" || len(c.Alarms) > 0 }

@@ -1,0 +1,139 @@
+package ship
+
+import (
+	"context"
+	"time"
+
+	"panshi/internal/backup"
+	"panshi/internal/backup/spool"
+	"panshi/internal/dataclass"
+	"panshi/internal/errs"
+)
+
+// Status is what the spool has, and how far shipping is.
+type Status struct {
+	// Spool is the directory, "" when nothing is shipped.
+	Spool string `json:"spool,omitempty"`
+	// Shipping tells whether a running shop ships. What follows up to Failure
+	// is told only then.
+	Shipping   bool   `json:"shipping"`
+	Generation string `json:"generation,omitempty"`
+	// Transaction is the newest that the spool has of the generation.
+	Transaction uint64 `json:"transaction,omitempty"`
+	// Lag is the age of the oldest commit that is not in the spool.
+	Lag time.Duration `json:"lag_ns"`
+	// ShippedAt is when the spool was last known to have everything.
+	ShippedAt time.Time `json:"shipped_at,omitzero"`
+	// Written is the bytes put into the spool since the start.
+	Written int64 `json:"written"`
+	// Failure is the code of what stopped the last shipment, "" if nothing did.
+	Failure string `json:"failure,omitempty"`
+
+	Bytes       int64        `json:"bytes"` // in the spool
+	Generations []Generation `json:"generations"`
+
+	// Destinations are the copies elsewhere; told only of a running shop.
+	Destinations []backup.Copy `json:"destinations,omitempty"`
+}
+
+// Generation is one unbroken history in a spool.
+type Generation struct {
+	Name        string    `json:"name"`
+	Files       int       `json:"files"`
+	Bytes       int64     `json:"bytes"`
+	Transaction uint64    `json:"transaction"` // the newest
+	From        time.Time `json:"from"`        // the oldest state that can be restored
+	To          time.Time `json:"to"`          // the newest
+}
+
+// Status tells how shipping stands. It asks nobody: it works when everything
+// else stands still.
+func (s *Shipper) Status(ctx context.Context) (Status, error) {
+	if s.client == nil {
+		return Status{Generations: []Generation{}}, nil
+	}
+	status, err := Look(ctx, s.spool)
+	if err != nil {
+		return Status{}, err
+	}
+	at, failed := s.progress.last()
+	newest, _ := s.client.shipped()
+	status.Spool, status.Shipping = s.spool.Dir(), true
+	status.Generation, status.Transaction = s.client.generation, newest.Last
+	status.Lag, status.ShippedAt, status.Written = s.Lag(), at, s.client.bytes.Load()
+	if failed != nil {
+		status.Failure = errs.CodeOf(failed)
+	}
+	return status, nil
+}
+
+// Look tells what a spool has.
+func Look(ctx context.Context, s *spool.Spool) (Status, error) {
+	status := Status{Spool: s.Dir(), Generations: []Generation{}}
+	files, err := s.List(ctx, "")
+	if err != nil {
+		return status, err
+	}
+	for _, g := range byGeneration(files) {
+		told := Generation{Name: g[0].Generation, Files: len(g), To: newestOf(g).Time}
+		for _, f := range g {
+			told.Bytes += f.Size
+			told.Transaction = max(told.Transaction, f.Last)
+			if f.Whole() && (told.From.IsZero() || f.Time.Before(told.From)) {
+				told.From = f.Time
+			}
+		}
+		status.Bytes += told.Bytes
+		status.Generations = append(status.Generations, told)
+	}
+	return status, nil
+}
+
+// Lag is the age of the oldest commit that is not in the spool, 0 if all are.
+func (s *Shipper) Lag() time.Duration { return s.progress.lag() }
+
+// Age is how long ago the spool was last known to have everything; before the
+// first time it is as old as the process thinks time is.
+func (s *Shipper) Age() time.Duration {
+	at, _ := s.progress.last()
+	return s.clock.Now().Sub(at)
+}
+
+// Failing tells whether the last shipment failed.
+func (s *Shipper) Failing() bool {
+	_, failed := s.progress.last()
+	return failed != nil
+}
+
+// Written is the bytes put into the spool since the start.
+func (s *Shipper) Written() int64 {
+	if s.client == nil {
+		return 0
+	}
+	return s.client.bytes.Load()
+}
+
+// Size is the bytes in the spool.
+func (s *Shipper) Size() int64 {
+	if s.client == nil {
+		return 0
+	}
+	return s.spool.Size()
+}
+
+// Transaction is the newest that the spool has of the generation.
+func (s *Shipper) Transaction() uint64 {
+	if s.client == nil {
+		return 0
+	}
+	newest, _ := s.client.shipped()
+	return newest.Last
+}
+
+// Columns are the data classes of litestream's own tables.
+func Columns() []dataclass.Table {
+	return []dataclass.Table{
+		dataclass.Of("_litestream_seq", dataclass.Public, []string{"id", "seq"}),
+		dataclass.Of("_litestream_lock", dataclass.Public, []string{"id"}),
+	}
+}
