@@ -97,7 +97,7 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 	if err := cmp.Or(err, err2, s.close()); err != nil {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
-	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorBackup(cfg, shipping, time.Now()))
+	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorBackup(cfg, shipping, time.Now()), doctorChecklist(ctx, cfg))
 }
 
 // doctorBackup judges how far what was sold has left this disk.

@@ -113,7 +113,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
 			if copies != nil {
-				status.Destinations = copies.told()
+				status.Destinations = cfg.withProofs(copies.told())
 			}
 			return status, err
 		},
