@@ -10,6 +10,7 @@ needed=(
   fonts-noto-cjk=/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc
   gcc=/usr/bin/gcc
   libc6-dev=/usr/include/stdlib.h
+  openssh-sftp-server=/usr/lib/openssh/sftp-server
   nginx-light=/usr/sbin/nginx
   postgresql-15=/usr/lib/postgresql/15/bin/postgres
   valgrind=/usr/bin/valgrind

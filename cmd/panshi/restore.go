@@ -13,12 +13,13 @@ import (
 )
 
 type restoreCmd struct {
-	From    string  `required:"" placeholder:"PLACE" help:"The spool; or, with --sheet, a destination: its directory, or its label in the configuration."`
-	To      string  `required:"" placeholder:"DIR" help:"The data directory to make; it must not exist."`
-	At      *string `placeholder:"TIME" help:"The state as of then, such as 2026-05-03T14:05:00+08:00 (default the newest)."`
-	KeyFile *string `placeholder:"FILE" help:"The key file of the shop, for a spool (default the one that belongs to --to)."`
-	Sheet   *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
-	Cards   *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
+	From       string  `required:"" placeholder:"PLACE" help:"The spool; or, with --sheet, a destination: its directory, or its label in the configuration."`
+	To         string  `required:"" placeholder:"DIR" help:"The data directory to make; it must not exist."`
+	At         *string `placeholder:"TIME" help:"The state as of then, such as 2026-05-03T14:05:00+08:00 (default the newest)."`
+	KeyFile    *string `placeholder:"FILE" help:"The key file of the shop, for a spool (default the one that belongs to --to)."`
+	Sheet      *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
+	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
+	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
 }
 
 // Help implements kong.HelpProvider.
@@ -31,7 +32,7 @@ never in it. A destination needs the recovery sheet and nothing else; card keys 
   panshi restore --from /var/lib/panshi.spool --to /var/lib/panshi
   panshi restore --from /mnt/panshi.spool --to ./look --key-file /var/lib/panshi.key --at 2026-05-03T14:05:00+08:00
   panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --sheet - --cards /mnt/usb/cards.bundle
-  panshi restore --from oss --to /var/lib/panshi --config panshi.yaml --sheet sheet.txt
+  panshi restore --from oss --to /var/lib/panshi --config panshi.yaml --sheet sheet.txt --credential oss.json
 
 The restored shop goes on with a generation of its own.
 Exit codes: 0 restored and clean, 1 restored with violations, or failed, 4 the backup has a gap or a damaged file.`
@@ -90,8 +91,8 @@ func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreReques
 // secrets reads what opens a destination.
 func (c restoreCmd) secrets(ctx context.Context, t *terminal, r *app.RestoreRequest) error {
 	if c.Sheet == nil {
-		if c.Cards != nil {
-			return usage("--cards", "goes with --sheet")
+		if c.Cards != nil || c.Credential != nil {
+			return usage("--cards, --credential", "go with --sheet")
 		}
 		return nil
 	}
@@ -104,13 +105,23 @@ func (c restoreCmd) secrets(ctx context.Context, t *terminal, r *app.RestoreRequ
 		return err
 	}
 	r.Sheet = &sheet
-	if c.Cards != nil {
-		r.Cards, err = os.ReadFile(*c.Cards)
+	if r.Cards, err = optionalFile("--cards", c.Cards); err != nil {
+		return err
 	}
+	r.Credential, err = optionalFile("--credential", c.Credential)
+	return err
+}
+
+// optionalFile reads the file of a flag; nil without one.
+func optionalFile(flag string, path *string) ([]byte, error) {
+	if path == nil {
+		return nil, nil
+	}
+	content, err := os.ReadFile(*path)
 	if err != nil {
-		return usage("--cards", "cannot be read")
+		return nil, usage(flag, "cannot be read")
 	}
-	return nil
+	return content, nil
 }
 
 func tellRestored(w io.Writer, r app.Restored, to string) {

@@ -137,6 +137,16 @@ func TestBadInput(t *testing.T) {
 		{"doctor --bogus", "--bogus"},
 		{"doctor x", "x"},
 		{"doctor --set no.such=1", "no"},
+		{"key recovery new x", "x"},
+		{"key recovery new --bogus", "--bogus"},
+		{"key cards", "file"},
+		{"key cards a b", "b"},
+		{"key cards a --place", "--sheet"},
+		{"key destination put", "label"},
+		{"key destination put cloud", "file"},
+		{"restore --from a --to b --cards c", "--cards"},
+		{"restore --from a --to b --credential c", "--credential"},
+		{"restore --from a --to b --sheet missing", "missing"},
 		{"version x", "x"},
 		{"version --bogus", "--bogus"},
 		{"setup-link --bogus", "--bogus"},
@@ -289,7 +299,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup verify", "backup prove", "backup checklist", "restore",
+		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
@@ -299,7 +309,7 @@ func TestHelp(t *testing.T) {
 		}
 		require.Contains(t, got.out, "--data=DIR")
 	}
-	for _, later := range []string{"drill", "promote", "key ", "audit", "bench-part"} {
+	for _, later := range []string{"drill", "promote", "audit", "bench-part"} {
 		require.NotContains(t, bare.out, "\n  "+later)
 	}
 	entries, err := os.ReadDir(dir)

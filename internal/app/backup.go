@@ -43,7 +43,10 @@ func (c Config) spoolDir() string {
 
 // validateSpool refuses a spool that would be lost together with the data.
 func (c Config) validateSpool() error {
-	if c.spoolDir() == "" {
+	switch {
+	case c.spoolDir() == "" && len(c.Backup.Destinations) > 0:
+		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which a shop on PostgreSQL or with backup.spool off has not")
+	case c.spoolDir() == "":
 		return nil
 	}
 	data, err1 := filepath.Abs(c.Data)
@@ -88,33 +91,25 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	}
 	settings := cfg.Backup.Config
 	settings.Spool = cfg.spoolDir()
-	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), clock.System{}, log)
+	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
+	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
 	}
 	database := opened.close
-	var copies *mirroring
-	opened.close = func() error { //nolint:contextcheck // closing ships the rest, whoever has gone
-		err := database() // ships what is left
-		if copies != nil {
-			err = errors.Join(err, copies.close())
-		}
-		return errors.Join(err, shipper.Close())
-	}
+	// Shipping ends first, so that the mirror sees all of it.
+	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
 	opened.backup = shipping{
-		start: func(ctx context.Context, v *vault.Vault) (err error) {
-			if err = startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+		start: func(ctx context.Context, v *vault.Vault) error {
+			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
 				return err
 			}
-			copies, err = startMirror(ctx, cfg, shipper, log)
-			return err
+			return mirrored.start(ctx, cfg, shipper, log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
-			if copies != nil {
-				status.Destinations = cfg.withProofs(copies.told())
-			}
+			status.Destinations = cfg.withProofs(mirrored.told())
 			return status, err
 		},
 	}

@@ -52,9 +52,9 @@ func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
 func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof.Copy {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
-	d := c.Backup.Destinations[label]
+	d := c.Backup.named(label)
 	seen := proof.Copy{Label: label, Region: d.Region, Apart: d.apart(c.Data)}
-	from, err := c.destination(label)
+	from, err := c.stored(label)
 	if err == nil {
 		var log manifest.Log
 		if log, err = manifest.Read(ctx, from, keys.Signer()); err == nil {
@@ -72,10 +72,10 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 // apart tells whether a destination is a directory on another device than the
 // data, by the test that a destination has to pass anyway.
 func (c DestinationConfig) apart(dataDir string) bool {
-	if c.Kind != "dir" {
+	if c.Kind != "directory" {
 		return false
 	}
-	_, err := dirdest.New(dirdest.Config{Dir: c.Path, DataDir: dataDir})
+	_, err := dirdest.New(dirdest.Config{Dir: c.Dir, DataDir: dataDir})
 	return err == nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"reflect"
 	"strings"
 	"time"
 
@@ -167,7 +168,7 @@ func decode(k *koanf.Koanf) (Config, error) {
 	cfg := Defaults()
 	err := k.UnmarshalWithConf("", &cfg, koanf.UnmarshalConf{Tag: "json", DecoderConfig: &mapstructure.DecoderConfig{
 		Result: &cfg, TagName: "json", ErrorUnused: true, WeaklyTypedInput: true,
-		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(),
+		DecodeHook: mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), inlineDestinations,
 			mapstructure.StringToWeakSliceHookFunc(",")),
 	}})
 	if err != nil {
@@ -175,6 +176,19 @@ func decode(k *koanf.Koanf) (Config, error) {
 	}
 	cfg.fill()
 	return cfg, cfg.Validate()
+}
+
+// inlineDestinations reads backup.destinations from one line of YAML or JSON, as
+// an environment variable or --set has it.
+func inlineDestinations(from, to reflect.Type, value any) (any, error) {
+	if from.Kind() != reflect.String || to != reflect.TypeFor[[]DestinationConfig]() {
+		return value, nil
+	}
+	wrapped, err := yaml.Parser().Unmarshal([]byte("list: " + value.(string)))
+	if err != nil {
+		return nil, errors.New("backup.destinations is no list such as [{label: disk, kind: directory, dir: /mnt/panshi}]")
+	}
+	return wrapped["list"], nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -1,12 +1,9 @@
 package app
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"panshi/internal/backup"
@@ -17,131 +14,188 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/s3dest"
 	"panshi/internal/sftpdest"
+	"panshi/internal/vault"
 )
 
 // BackupConfig is where the shop's history goes: into the spool, and from there
-// to destinations, by label.
+// to destinations.
 type BackupConfig struct {
 	ship.Config `json:",squash"`
 
-	Destinations map[string]DestinationConfig `json:"destinations"`
+	Destinations []DestinationConfig `json:"destinations"`
 }
 
-// DestinationConfig says what keeps copies of the shop, and how it is treated.
-// Secrets are in files, so that they stand in no configuration.
+// labels are those of all destinations.
+func (c BackupConfig) labels() []string {
+	var all []string
+	for _, d := range c.Destinations {
+		all = append(all, d.Label)
+	}
+	return all
+}
+
+// DestinationConfig is one place that backups go to. Credentials are no settings:
+// they are stored by `panshi key destination put`.
 type DestinationConfig struct {
-	Kind   string `json:"kind"`   // dir, sftp, or a kind of object store: s3, oss, cos, obs, minio, versitygw
-	Region string `json:"region"` // where it stands, in your words; two copies should not share it
-	Path   string `json:"path"`   // dir, sftp: the directory
+	Label  string `json:"label"`  // unique; names the place in alarms
+	Kind   string `json:"kind"`   // directory, sftp, s3, minio, versitygw, oss, cos or obs
+	Region string `json:"region"` // where it stands, for the policy of several places
 
-	SameDevice bool `json:"same_device"` // dir: allow the disk of the data directory
+	Dir        string `json:"dir"`         // directory, sftp
+	SameDevice bool   `json:"same_device"` // directory: allow the disk of the data
 
-	Endpoint   string `json:"endpoint"`    // stores: https://host
-	S3Region   string `json:"s3_region"`   // stores: as the provider names it
-	Bucket     string `json:"bucket"`      // stores
-	Prefix     string `json:"prefix"`      // stores: before every name, ends in a slash
-	AccessKey  string `json:"access_key"`  // stores: its id
-	SecretFile string `json:"secret_file"` // stores: file with the secret key; sftp: file with our private key
-	Lock       string `json:"lock"`        // stores: governance or compliance
+	Endpoint string `json:"endpoint"` // object stores
+	Bucket   string `json:"bucket"`
+	Prefix   string `json:"prefix"`
+	S3Region string `json:"s3_region"`
+	Lock     string `json:"lock"` // "", governance or compliance
 
-	Address string `json:"address"`  // sftp: host:port
-	User    string `json:"user"`     // sftp
-	HostKey string `json:"host_key"` // sftp: as ssh-keyscan prints it
-	NoSync  bool   `json:"no_sync"`  // sftp: the server cannot sync files
+	Address string `json:"address"` // sftp: host:port
+	User    string `json:"user"`
+	HostKey string `json:"host_key"`
+	NoSync  bool   `json:"no_sync"`
 
-	RateLimit int64         `json:"rate_limit"` // bytes a second; 0: none
-	LagAlarm  time.Duration `json:"lag_alarm"`  // more behind than this is told; 0: 5 minutes
-	LockFor   time.Duration `json:"lock_for"`   // compacted segments and fulls cannot be deleted for so long
+	Limit    int64         `json:"limit"`     // bytes a second, 0 for none
+	LagAlarm time.Duration `json:"lag_alarm"` // 0: 15 minutes
+	LockFor  time.Duration `json:"lock_for"`  // 0: no locks
+
+	// Retention: all zero takes the defaults.
+	Fine   time.Duration `json:"fine"`
+	Window time.Duration `json:"window"`
+	Daily  int           `json:"daily"`
+	Fulls  int           `json:"fulls"`
 }
 
-// usualLagAlarm is when somebody is told that a destination is behind.
-const usualLagAlarm = 5 * time.Minute
-
-// labels are those of all destinations, sorted.
-func (c BackupConfig) labels() []string { return slices.Sorted(maps.Keys(c.Destinations)) }
-
-// Validate reports everything that is wrong at once.
-func (c BackupConfig) Validate() error {
-	faults := []error{c.Config.Validate()}
-	for _, label := range c.labels() {
-		if err := c.Destinations[label].validate(); err != nil {
-			faults = append(faults, errs.Wrap(err, errs.Invalid, "backup_destination_invalid",
-				"backup.destinations."+label+": "+oneLine(err)))
-		}
-	}
-	return errors.Join(faults...)
+// DestinationSecret is the credential of one destination.
+type DestinationSecret struct {
+	AccessKey  string `json:"access_key,omitempty"`
+	SecretKey  string `json:"secret_key,omitempty"`
+	PrivateKey string `json:"private_key,omitempty"`
 }
 
-func (c DestinationConfig) validate() error {
-	if c.RateLimit < 0 || c.LagAlarm < 0 || c.LockFor < 0 {
-		return errs.Field("rate_limit, lag_alarm, lock_for", "out_of_range", "0 or more")
+// String keeps it out of logs.
+func (DestinationSecret) String() string { return "(hidden)" }
+
+// GoString keeps it out of logs.
+func (DestinationSecret) GoString() string { return "(hidden)" }
+
+func secretOf(label string) string { return "destination-" + label }
+
+// PutDestinationSecret stores the credential of a destination, wrapped by the
+// key-encryption key, in place of the one before. Code
+// backup_credential_invalid: it is not the JSON of a DestinationSecret.
+func PutDestinationSecret(cfg Config, label string, content []byte) error {
+	if err := mirror.ValidLabel(label); err != nil {
+		return err
 	}
-	_, store := s3dest.Kinds(c.Kind)
-	switch {
-	case c.Kind == "dir" && c.Path == "":
-		return errs.Field("path", "required", "the directory is needed")
-	case c.Kind != "dir" && c.Kind != "sftp" && !store:
-		return errs.Field("kind", "invalid_choice", "dir, sftp, s3, oss, cos, obs, minio or versitygw")
+	if _, err := parseDestinationSecret(content); err != nil {
+		return err
 	}
-	return nil
+	return vault.NewSecrets(vault.Config(cfg.Vault)).Replace(secretOf(label), content)
 }
 
-// open connects to nothing yet, except that a directory is looked at.
-func (c DestinationConfig) open(dataDir string) (backup.Destination, error) {
-	switch c.Kind {
-	case "dir":
-		return dirdest.New(dirdest.Config{Dir: c.Path, DataDir: dataDir, SameDevice: c.SameDevice})
-	case "sftp":
-		key, err := c.secret()
-		if err != nil {
-			return nil, err
-		}
-		return sftpdest.New(sftpdest.Config{
-			Address: c.Address, User: c.User, Dir: c.Path, HostKey: c.HostKey, PrivateKey: key, NoSync: c.NoSync,
-		}, clock.System{})
+func parseDestinationSecret(content []byte) (s DestinationSecret, err error) {
+	if err := json.Unmarshal(content, &s); err != nil || s == (DestinationSecret{}) {
+		return DestinationSecret{}, errs.New(errs.Invalid, "backup_credential_invalid", "a credential is JSON with access_key and secret_key, or private_key")
 	}
-	secret, err := c.secret()
-	if err != nil {
-		return nil, err
-	}
-	quirks, _ := s3dest.Kinds(c.Kind)
-	quirks.Lock = c.Lock
-	return s3dest.New(s3dest.Config{
-		Endpoint: c.Endpoint, Region: c.S3Region, Bucket: c.Bucket, Prefix: c.Prefix, AccessKey: c.AccessKey,
-		SecretKey: strings.TrimSpace(secret), Quirks: quirks,
-	}, newOutbound().Transport)
+	return s, nil
 }
 
-func (c DestinationConfig) secret() (string, error) {
-	content, err := os.ReadFile(c.SecretFile)
-	if err != nil {
-		return "", errs.Field("secret_file", "backup_secret_unreadable", "the file with the secret cannot be read")
-	}
-	return string(content), nil
-}
-
-// targets opens all destinations, each with its retries and limits.
-func (c Config) targets() ([]mirror.Target, error) {
-	var all []mirror.Target
+// Targets makes the mirror's targets of all configured destinations. Settings
+// that cannot work fail here, all at once; a place that is not there now does
+// not. observe is told every call to a destination.
+func Targets(list []DestinationConfig, data string, secrets *vault.Secrets, now clock.Clock, observe func(label string, c backup.Call)) ([]mirror.Target, error) {
+	var targets []mirror.Target
 	var faults []error
-	for _, label := range c.Backup.labels() {
-		d := c.Backup.Destinations[label]
-		dest, err := d.open(c.Data)
+	for i, d := range list {
+		secret, err := d.secret(secrets)
+		if err == nil {
+			err = d.validate(secret)
+		}
 		if err != nil {
-			faults = append(faults, fmt.Errorf("backup.destinations.%s: %w", label, err))
+			faults = append(faults, fmt.Errorf("backup.destinations[%d]: %w", i, err))
 			continue
 		}
-		if d.RateLimit > 0 {
-			dest = backup.Limit(dest, d.RateLimit)
-		}
-		alarm := d.LagAlarm
-		if alarm == 0 {
-			alarm = usualLagAlarm
-		}
-		all = append(all, mirror.Target{
-			Label: label, Region: d.Region, Dest: backup.Retry(dest, backup.DefaultRetry()), Retention: mirror.DefaultRetention(),
-			LagAlarm: alarm, LockFor: d.LockFor,
-		})
+		dest := backup.Lazy(func() (backup.Destination, error) { return d.open(secret, data, now) })
+		targets = append(targets, d.target(dest, now, observe))
 	}
-	return all, errors.Join(faults...)
+	return targets, errors.Join(faults...)
+}
+
+func (d DestinationConfig) secret(secrets *vault.Secrets) (DestinationSecret, error) {
+	if !d.needsSecret() {
+		return DestinationSecret{}, nil
+	}
+	content, err := secrets.Load(secretOf(d.Label))
+	if err != nil {
+		return DestinationSecret{}, err
+	}
+	defer clear(content)
+	return parseDestinationSecret(content)
+}
+
+func (d DestinationConfig) needsSecret() bool {
+	_, store := s3dest.Kinds(d.Kind)
+	return d.Kind == "sftp" || store
+}
+
+func (d DestinationConfig) validate(secret DestinationSecret) error {
+	err := mirror.ValidLabel(d.Label)
+	switch quirks, store := s3dest.Kinds(d.Kind); {
+	case d.Kind == "directory" && d.Dir == "":
+		return errors.Join(err, errs.Field("dir", "required", "this setting of the destination is needed"))
+	case d.Kind == "directory":
+		return err
+	case d.Kind == "sftp":
+		return errors.Join(err, d.sftp(secret).Validate())
+	case store:
+		return errors.Join(err, d.s3(secret, quirks).Validate())
+	}
+	return errors.Join(err, errs.Field("kind", "backup_kind_unknown", "a destination is a directory, sftp, s3, minio, versitygw, oss, cos or obs"))
+}
+
+func (d DestinationConfig) open(secret DestinationSecret, data string, now clock.Clock) (backup.Destination, error) {
+	switch d.Kind {
+	case "directory":
+		return dirdest.New(dirdest.Config{Dir: d.Dir, DataDir: data, SameDevice: d.SameDevice})
+	case "sftp":
+		return sftpdest.New(d.sftp(secret), now)
+	}
+	quirks, _ := s3dest.Kinds(d.Kind) // validate has looked
+	return s3dest.New(d.s3(secret, quirks), s3dest.Transport())
+}
+
+func (d DestinationConfig) sftp(secret DestinationSecret) sftpdest.Config {
+	return sftpdest.Config{
+		Address: d.Address, User: d.User, Dir: d.Dir, HostKey: d.HostKey, PrivateKey: secret.PrivateKey, NoSync: d.NoSync,
+	}
+}
+
+func (d DestinationConfig) s3(secret DestinationSecret, quirks s3dest.Quirks) s3dest.Config {
+	quirks.Lock = d.Lock
+	return s3dest.Config{
+		Endpoint: d.Endpoint, Region: d.S3Region, Bucket: d.Bucket, Prefix: d.Prefix,
+		AccessKey: secret.AccessKey, SecretKey: secret.SecretKey, Quirks: quirks,
+	}
+}
+
+// target wraps a destination: measured inside, repeated, and held to its rate.
+func (d DestinationConfig) target(dest backup.Destination, now clock.Clock, observe func(string, backup.Call)) mirror.Target {
+	dest = backup.Meter(dest, now, func(c backup.Call) { observe(d.Label, c) })
+	retry := backup.DefaultRetry()
+	if d.Limit > 0 {
+		dest = backup.Limit(dest, d.Limit)
+		retry.Slowest = min(retry.Slowest, d.Limit/2)
+	}
+	t := mirror.Target{
+		Label: d.Label, Region: d.Region, Dest: backup.Retry(dest, retry), LagAlarm: d.LagAlarm, LockFor: d.LockFor,
+		Retention: mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls},
+	}
+	if t.Retention == (mirror.Retention{}) {
+		t.Retention = mirror.DefaultRetention()
+	}
+	if t.LagAlarm == 0 {
+		t.LagAlarm = 15 * time.Minute
+	}
+	return t
 }

@@ -8,7 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"panshi/internal/backup"
@@ -18,6 +20,7 @@ import (
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
+	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
@@ -26,11 +29,20 @@ import (
 const (
 	// mirrorPoll is a part of what a lost machine may cost; shipping is the rest.
 	mirrorPoll = 250 * time.Millisecond
-	// lastMirroring is how long a clean stop waits for destinations.
-	lastMirroring = 10 * time.Second
+	// lastMirroring is how long a clean stop waits for destinations that take
+	// something, and then for calls that hang.
+	lastMirroring = 4 * time.Second
+	lastCalls     = 2 * time.Second
 )
 
-// mirroring is the copying of a spool to destinations while a shop serves.
+// copies is the copying of a spool to destinations while a shop serves. Its zero
+// value copies nothing.
+type copies struct {
+	wanted  bool // there are destinations
+	running atomic.Pointer[mirroring]
+}
+
+// mirroring is a mirror that runs.
 type mirroring struct {
 	*mirror.Mirror
 	feed *feed.Feed
@@ -42,43 +54,54 @@ type mirroring struct {
 // longer than the data directory.
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
-// startMirror copies the spool of a shipper to the destinations of cfg; nil if
-// there are none. It runs until close.
-func startMirror(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) (*mirroring, error) {
-	if len(cfg.Backup.Destinations) == 0 {
-		return nil, nil //nolint:nilnil // a shop without destinations has no mirror
+// start copies the spool of a shipper to the destinations of cfg, if there are
+// any. It runs until close.
+func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) error {
+	if !c.wanted {
+		return nil
 	}
-	keys, err := seal.Load(vault.NewSecrets(vault.Config(cfg.Vault)))
+	secrets := vault.NewSecrets(vault.Config(cfg.Vault))
+	keys, err := seal.Load(secrets)
 	if errs.CodeOf(err) == "vault_secret_missing" {
-		return nil, errs.Field("backup.destinations", "backup_keys_missing",
-			"there is no recovery key to seal copies to; run panshi key recovery, print the sheet, and start again")
+		return errs.Field("backup.destinations", "backup_keys_missing",
+			"there is no recovery key to seal copies to; run panshi key recovery new, print the sheet, and start again")
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
-	targets, err := cfg.targets()
+	targets, err := Targets(cfg.Backup.Destinations, cfg.Data, secrets, clock.System{}, func(string, backup.Call) {})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	source, err := feed.Open(ctx, shipper.Spool(), cfg.mirrorDir())
 	if err != nil {
-		return nil, err
+		return err
 	}
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, log)
+	if err != nil {
+		return errors.Join(err, source.Close())
+	}
+	c.running.Store(run(ctx, m, source, log))
+	return nil
+}
+
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
-		return nil, errors.Join(err, source.Close())
+		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: tellAlarm(log), Sums: noSums, WantFull: func(string) { shipper.WantFull() },
+		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
+		Sums:  noSums, WantFull: func(string) { shipper.WantFull() },
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {
 		settings.SpoolMax = cfg.Backup.SpoolMax
 	}
-	m, err := mirror.New(settings)
-	if err != nil {
-		return nil, errors.Join(err, source.Close())
-	}
+	return mirror.New(settings)
+}
+
+func run(ctx context.Context, m *mirror.Mirror, source *feed.Feed, log *slog.Logger) *mirroring {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	running := &mirroring{Mirror: m, feed: source, stop: stop, done: make(chan struct{})}
 	go func() {
@@ -87,41 +110,55 @@ func startMirror(ctx context.Context, cfg Config, shipper *ship.Shipper, log *sl
 			log.Error("backup: the mirror ended", slog.Any("error", err))
 		}
 	}()
-	return running, nil
+	return running
 }
 
-// close waits a moment for what was shipped last, then ends the mirror.
-func (m *mirroring) close() error {
+// need tells the spool's retention whether a destination still lacks a file. As
+// long as no mirror runs nobody knows, and everything stays.
+func (c *copies) need(f spool.File) bool {
+	m := c.running.Load()
+	if m == nil {
+		return c.wanted
+	}
+	name, ok := feed.Object(f)
+	return ok && !m.feed.Left(f) && m.Needs(name)
+}
+
+// close waits a moment for what was shipped last, then ends the mirror. A call
+// to a destination that does not end is left behind: its object is not there.
+func (c *copies) close() error {
+	m := c.running.Load()
+	if m == nil {
+		return nil
+	}
+	seen := m.Looks()
 	m.Notice()
-	for end := time.Now().Add(lastMirroring); time.Now().Before(end) && !m.caughtUp(); {
-		time.Sleep(mirrorPoll)
+	for end := time.Now().Add(lastMirroring); time.Now().Before(end) && !m.caughtUp(seen); {
+		time.Sleep(mirrorPoll / 5)
 	}
 	m.stop()
-	<-m.done
-	return m.feed.Close()
+	select {
+	case <-m.done:
+		return m.feed.Close()
+	case <-time.After(lastCalls):
+		return nil // the process ends, and the list with it
+	}
 }
 
-// caughtUp tells whether every destination that takes anything has everything.
-func (m *mirroring) caughtUp() bool {
-	files, err := m.feed.List(context.Background(), "")
-	if err != nil || len(files) > 0 && m.anybodyTakes() {
-		return false
-	}
-	return true
-}
-
-func (m *mirroring) anybodyTakes() bool {
-	for _, s := range m.Status() {
-		if s.Code == "" {
-			return true
-		}
-	}
-	return false
+// caughtUp tells whether every destination that does not fail has everything
+// that the source showed since it was seen so many times. One look may have
+// begun before.
+func (m *mirroring) caughtUp(seen int) bool {
+	return m.Looks() >= seen+2 && !slices.ContainsFunc(m.Status(), func(s mirror.Status) bool { return s.Code == "" && s.Pending > 0 })
 }
 
 // told is the status of every destination.
-func (m *mirroring) told() []backup.Copy {
+func (c *copies) told() []backup.Copy {
 	all := []backup.Copy{}
+	m := c.running.Load()
+	if m == nil {
+		return all
+	}
 	for _, s := range m.Status() {
 		all = append(all, backup.Copy{
 			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Objects: s.Objects,
@@ -130,17 +167,6 @@ func (m *mirroring) told() []backup.Copy {
 		})
 	}
 	return all
-}
-
-// tellAlarm writes an alarm of the mirror to the log.
-func tellAlarm(log *slog.Logger) func(mirror.Alert) {
-	return func(a mirror.Alert) {
-		level, what := slog.LevelError, "backup: alarm"
-		if !a.Raised {
-			level, what = slog.LevelInfo, "backup: alarm is over"
-		}
-		log.Log(context.Background(), level, what, slog.String("code", a.Code), slog.String("destination", a.Label), slog.String("detail", a.Detail))
-	}
 }
 
 // noSums leaves counts out of manifests: they are counted on what was restored,
@@ -210,16 +236,10 @@ func (c Config) generalKeys() (bundle.Bundle, error) {
 	return bundle.Of(paths)
 }
 
-// settingFiles is the configuration file and the files that it names.
+// settingFiles is the configuration file.
 func (c Config) settingFiles() (bundle.Bundle, error) {
-	paths := map[string]string{}
-	if c.file != "" {
-		paths[c.file] = "panshi.yaml"
+	if c.file == "" {
+		return bundle.Bundle{}, nil
 	}
-	for _, label := range c.Backup.labels() {
-		if file := c.Backup.Destinations[label].SecretFile; file != "" {
-			paths[file] = "secrets/" + label
-		}
-	}
-	return bundle.Of(paths)
+	return bundle.Of(map[string]string{c.file: "panshi.yaml"})
 }

@@ -58,7 +58,7 @@ func NewProver(cfg Config, log *slog.Logger) (*Prover, error) {
 func backupKeys(cfg Config) (*seal.Keys, error) {
 	keys, err := seal.Load(vault.NewSecrets(vault.Config(cfg.Vault)))
 	if errs.CodeOf(err) == "vault_secret_missing" {
-		return nil, errs.New(errs.Conflict, "backup_keys_missing", "there is no recovery sheet to seal to; run panshi key recovery first")
+		return nil, errs.New(errs.Conflict, "backup_keys_missing", "there is no recovery sheet to seal to; run panshi key recovery new first")
 	}
 	return keys, err
 }
@@ -87,7 +87,7 @@ func (p *Prover) Labels(named []string) ([]string, error) {
 // manifests, while retention there waits. What cannot be read is a Failure; an
 // error is the end of ctx.
 func (p *Prover) Verify(ctx context.Context, label string, progress restore.Progress) (Verified, error) {
-	v := Verified{Label: label, Region: p.cfg.Backup.Destinations[label].Region, Findings: []manifest.Finding{}}
+	v := Verified{Label: label, Region: p.cfg.Backup.named(label).Region, Findings: []manifest.Finding{}}
 	report, err := p.verify(ctx, label, progress)
 	if ctx.Err() != nil {
 		return v, ctx.Err()
@@ -102,7 +102,7 @@ func (p *Prover) Verify(ctx context.Context, label string, progress restore.Prog
 }
 
 func (p *Prover) verify(ctx context.Context, label string, progress restore.Progress) (report manifest.Report, err error) {
-	from, err := p.cfg.destination(label)
+	from, err := p.cfg.stored(label)
 	if err != nil {
 		return report, err
 	}
@@ -133,7 +133,7 @@ func (p *Prover) Prove(ctx context.Context, label, scratch string, progress rest
 			"this shop keeps nothing that opens its copies (strict); restore one with the recovery sheet on another machine to prove it")
 	}
 	start := clock.System{}.Now()
-	r := proof.Record{Destination: label, Region: p.cfg.Backup.Destinations[label].Region, Version: Version()}
+	r := proof.Record{Destination: label, Region: p.cfg.Backup.named(label).Region, Version: Version()}
 	seen, err := p.Verify(ctx, label, progress)
 	if err != nil {
 		return r, err
@@ -185,7 +185,7 @@ func (p *Prover) origin(ctx context.Context, label, work string) (origin, error)
 	if err := os.Mkdir(work, 0o700); err != nil {
 		return origin{}, errs.Wrap(err, errs.Unavailable, "restore_unwritable", "a restored file cannot be written")
 	}
-	from, err := p.cfg.destination(label)
+	from, err := p.cfg.stored(label)
 	if err != nil {
 		return origin{}, err
 	}
@@ -231,4 +231,31 @@ func holdWhile(ctx context.Context, from backup.Destination, what string) (relea
 		}
 		return nil // it ends by itself
 	}, nil
+}
+
+// named is the destination of a label, the zero one if there is none.
+func (c BackupConfig) named(label string) DestinationConfig {
+	for _, d := range c.Destinations {
+		if d.Label == label {
+			return d
+		}
+	}
+	return DestinationConfig{}
+}
+
+// stored opens a destination with the credential that this machine keeps.
+func (c Config) stored(label string) (backup.Destination, error) {
+	d := c.Backup.named(label)
+	secret, err := d.secret(vault.NewSecrets(vault.Config(c.Vault)))
+	if err == nil {
+		err = d.validate(secret)
+	}
+	if err != nil {
+		return nil, err
+	}
+	dest, err := d.open(secret, c.Data, clock.System{})
+	if err != nil {
+		return nil, err
+	}
+	return backup.Retry(dest, backup.DefaultRetry()), nil
 }

@@ -27,7 +27,10 @@ type RestoreRequest struct {
 	KeyFile string    // that opens the spool's keysets; "" is that of the new shop
 
 	Sheet *seal.Sheet // opens a destination
-	Cards []byte      // the bundle of card keys, as ExportCards made it; nil leaves cards shut
+	// Credential is that of a destination which needs one, as DestinationSecret's
+	// JSON: on a bare machine none is stored.
+	Credential []byte
+	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
 	reader *seal.Reader // opens a destination in the place of Sheet
 }

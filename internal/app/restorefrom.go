@@ -13,6 +13,7 @@ import (
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/spool"
+	"panshi/internal/clock"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
@@ -34,7 +35,7 @@ func originOf(ctx context.Context, cfg Config, r RestoreRequest) (origin, error)
 	if r.Sheet == nil {
 		return spoolOrigin(cfg, r)
 	}
-	from, err := cfg.destination(r.From)
+	from, err := cfg.destination(r.From, r.Credential)
 	if err != nil {
 		return origin{}, err
 	}
@@ -58,19 +59,31 @@ func spoolOrigin(cfg Config, r RestoreRequest) (origin, error) {
 	return origin{source: source, keys: keys, close: func() error { return nil }}, err
 }
 
-// destination finds what --from names.
-func (c Config) destination(from string) (backup.Destination, error) {
-	d, known := c.Backup.Destinations[from]
-	if !known {
-		d = DestinationConfig{Kind: "dir", Path: from, SameDevice: true}
-	}
-	if d.Kind == "dir" {
-		if _, err := os.Stat(d.Path); errors.Is(err, fs.ErrNotExist) {
-			return nil, errs.Field("from", "backup_destination_unknown",
-				"is neither a directory nor a label of backup.destinations")
+// destination finds what --from names: a directory, or the label of a
+// destination with its credential.
+func (c Config) destination(from string, credential []byte) (backup.Destination, error) {
+	d := DestinationConfig{Label: "from", Kind: "directory", Dir: from}
+	for _, known := range c.Backup.Destinations {
+		if known.Label == from {
+			d = known
 		}
 	}
-	dest, err := d.open(c.Data)
+	d.SameDevice = true // it is only read
+	if _, err := os.Stat(d.Dir); d.Kind == "directory" && errors.Is(err, fs.ErrNotExist) {
+		return nil, errs.Field("from", "backup_destination_unknown",
+			"is neither a directory that is there nor a label of backup.destinations")
+	}
+	var secret DestinationSecret
+	if d.needsSecret() {
+		var err error
+		if secret, err = parseDestinationSecret(credential); err != nil {
+			return nil, err
+		}
+	}
+	if err := d.validate(secret); err != nil {
+		return nil, err
+	}
+	dest, err := d.open(secret, c.Data, clock.System{})
 	if err != nil {
 		return nil, err
 	}

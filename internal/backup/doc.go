@@ -31,7 +31,7 @@
 //
 // # Layout of a destination
 //
-//	seg/<generation>/<level>/<min>-<max>-<time>   a segment of the log, level 9 is a full
+//	seg/<generation>/<level>/<min>-<max>-<time>   a segment of the log, level 9 is the whole database
 //	box/<kind>/<number>-<time>                    what else is backed up: uploads, settings, key bundles
 //	manifest/<chain>/<number>                     what is there, signed and chained (package manifest)
 //	hold/<time>-<id>                              somebody restores: retention waits

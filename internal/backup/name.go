@@ -50,7 +50,7 @@ func Logical(name string) string {
 	return name
 }
 
-// FullLevel is the level of a segment that holds the whole database.
+// FullLevel is the level of segments that hold the whole database.
 const FullLevel = 9
 
 // Segment is what the name of a piece of the log tells.
@@ -61,10 +61,10 @@ type Segment struct {
 	Time       time.Time
 }
 
-// Full tells whether a restore may begin with this segment: it has every
-// transaction from the first, as those of FullLevel have and also the segment
-// that a generation begins with.
-func (s Segment) Full() bool { return s.Level == FullLevel || s.Min == 1 }
+// Full tells whether a restore may begin with this segment: it has everything
+// from the first transaction on. Those of FullLevel do; so does the first of a
+// generation, and what it was compacted into.
+func (s Segment) Full() bool { return s.Min == 1 }
 
 // Name is the segment's name at every destination.
 func (s Segment) Name() string {

@@ -171,17 +171,22 @@ func (d *Dest) tell(path, prefix string, entry fs.DirEntry, each func(backup.Obj
 		return backup.Unavailable(err)
 	}
 	name := filepath.ToSlash(rel)
-	if !strings.HasPrefix(name, prefix) || backup.ValidName(name) != nil {
+	if !ours(name, prefix) {
 		return nil
 	}
 	info, err := entry.Info()
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if err == nil {
+		return each(backup.Object{Name: name, Size: info.Size()})
 	}
-	if err != nil {
-		return failure("list", name, err)
+	if err = failure("list", name, err); backup.Is(err, "backup_object_missing") {
+		err = nil // deleted since the directory was read
 	}
-	return each(backup.Object{Name: name, Size: info.Size()})
+	return err
+}
+
+// ours tells whether a file is an object that a listing of prefix shows.
+func ours(name, prefix string) bool {
+	return strings.HasPrefix(name, prefix) && backup.ValidName(name) == nil
 }
 
 // Delete removes an object, durably.

@@ -31,6 +31,9 @@ func TestWrappersKeepThePromises(t *testing.T) {
 	o := desttest.Options{Big: 300_000, Many: 20}
 	wrappers := map[string]func(backup.Destination) backup.Destination{
 		"retry": func(d backup.Destination) backup.Destination { return backup.Retry(d, backup.DefaultRetry()) },
+		"lazy": func(d backup.Destination) backup.Destination {
+			return backup.Lazy(func() (backup.Destination, error) { return d, nil })
+		},
 		"limit": func(d backup.Destination) backup.Destination { return backup.Limit(d, 64<<20) },
 		"meter": func(d backup.Destination) backup.Destination {
 			return backup.Meter(d, clock.System{}, func(backup.Call) {})
@@ -105,4 +108,16 @@ func TestClocksOfFilesDoNotMatter(t *testing.T) {
 	old := time.Unix(0, 0)
 	require.NoError(t, os.Chtimes(filepath.Join(dir, "seg", "a"), old, old))
 	require.Equal(t, []string{"seg/a"}, desttest.Names(t, d, ""))
+}
+
+// TestADiskThatComesLater: the first calls fail, and nothing has to be restarted.
+func TestADiskThatComesLater(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "mnt", "dest")
+	d := backup.Lazy(func() (backup.Destination, error) {
+		return dirdest.New(dirdest.Config{Dir: dir, SameDevice: true})
+	})
+	require.Error(t, d.Put(t.Context(), "a", backup.Bytes(nil)))
+	require.NoError(t, os.Mkdir(filepath.Dir(dir), 0o700))
+	require.NoError(t, d.Put(t.Context(), "a", backup.Bytes(nil)))
+	require.Equal(t, []string{"a"}, desttest.Names(t, d, ""))
 }

@@ -78,6 +78,11 @@ func (s *server) run() error {
 			return err
 		}
 	}
+	return s.serve(program, address)
+}
+
+// serve starts the server at an address, also once more after it was stopped.
+func (s *server) serve(program, address string) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, program, "--quiet", "--port", address, "--region", region, "--iam-dir", filepath.Join(s.dir, "iam"),
 		"posix", "--versioning-dir", filepath.Join(s.dir, "versions"), filepath.Join(s.dir, "data"))

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/tink-crypto/tink-go/v2/tink"
+
 	"panshi/internal/errs"
 )
 
@@ -41,33 +43,51 @@ func MarkCardsElsewhere(dir string) error {
 
 // PlaceCards brings the keysets of card keys, as files by name, into a vault
 // that was restored without them. They must open by its key: codes of Open.
-// Then the mark goes, and the next Open has the class.
+// Nothing is placed before that is sure. Then the mark goes, and the next Open
+// has the class.
 func PlaceCards(cfg Config, files map[string][]byte) error {
 	unlock, err := prepare(cfg)
 	if err != nil {
 		return writeFailed(err)
 	}
 	defer unlock()
-	for _, s := range cardSlots() {
-		content, ok := files[s.file()]
-		if !ok {
-			return errs.New(errs.Invalid, "vault_keyset_missing", "the bundle has no keyset of card keys").With("file", s.file())
-		}
-		if err := placeSame(filepath.Join(cfg.Dir, s.file()), content); err != nil {
-			return err
-		}
-	}
 	kek, err := readKeyFile(cfg.KeyFile)
 	if err != nil {
 		return err
 	}
-	if _, err := unwrap(kek, cfg.Dir, slots()); err != nil {
+	if err := tryCards(kek, cfg.Dir, files); err != nil {
 		return err
+	}
+	for _, s := range cardSlots() {
+		if err := placeSame(filepath.Join(cfg.Dir, s.file()), files[s.file()]); err != nil {
+			return err
+		}
 	}
 	if err := os.Remove(filepath.Join(cfg.Dir, shutMark)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return writeFailed(err)
 	}
 	return nil
+}
+
+// tryCards opens keysets beside those of dir: one that does not belong to the
+// shop, once in its place, would be in the way of the right one.
+func tryCards(kek tink.AEAD, dir string, files map[string][]byte) (err error) {
+	beside, err := os.MkdirTemp(dir, ".cards-")
+	if err != nil {
+		return writeFailed(err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(beside)) }()
+	for _, s := range cardSlots() {
+		content, ok := files[s.file()]
+		if !ok {
+			return errs.New(errs.Invalid, "vault_keyset_missing", "the bundle has no keyset of card keys").With("file", s.file())
+		}
+		if err := os.WriteFile(filepath.Join(beside, s.file()), content, 0o600); err != nil {
+			return writeFailed(err)
+		}
+	}
+	_, err = unwrap(kek, beside, cardSlots())
+	return err
 }
 
 func cardSlots() []slot { return []slot{{Cards, useAEAD}, {Cards, usePRF}} }

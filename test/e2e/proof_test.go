@@ -17,9 +17,7 @@ import (
 // withNas runs a command that knows the destination of nas, as one with the
 // shop's configuration file does.
 func withNas(shop *kit.Shop, dir string, args ...string) kit.Result {
-	for _, setting := range []string{"kind=dir", "path=" + dir, "region=basement", "same_device=true"} {
-		args = append(args, "--set", "backup.destinations.nas."+setting)
-	}
+	args = append(args, "--set", "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
 	return shop.Run(args...)
 }
 

@@ -62,10 +62,11 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 		return nil, err
 	}
 	slices.Sort(f.boxes)
-	for name := range log.Live {
+	for name, e := range log.Live {
 		if !listed[name] && !f.there(ctx, name) {
 			log.Findings = append(log.Findings, manifest.Finding{Kind: manifest.Missing, Name: name})
 		}
+		f.prefer(name, e.Size)
 	}
 	return f, manifest.Report{Log: log}.Err()
 }
@@ -78,6 +79,14 @@ func (f *Fetcher) note(o backup.Object) {
 	}
 	if strings.HasPrefix(o.Name, "box/") {
 		f.boxes = append(f.boxes, o.Name)
+	}
+}
+
+// prefer takes an object that a manifest lists, whatever others of its name are
+// there: nobody else has proved those, and who may only add cannot add these.
+func (f *Fetcher) prefer(name string, size int64) {
+	if file, ok := feed.File(backup.Logical(name), size); ok {
+		f.objects[file.Name] = backup.Object{Name: name, Size: size}
 	}
 }
 

@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 
 	"panshi/internal/backup"
 )
@@ -80,6 +82,47 @@ type reading struct {
 	d      backup.Destination
 	signer ed25519.PublicKey
 	log    Log
+	ahead  map[string][]byte // manifests that were read ahead, by name
+}
+
+// readers is how many manifests are read ahead at a time: over a far line a
+// thousand of them one by one would be most of a restore.
+const readers = 16
+
+// readAhead fetches the manifests of a chain that a listing shows. What fails is
+// left to be read again, and to be judged, in its turn.
+func (r *reading) readAhead(ctx context.Context, id string, numbers []uint64) {
+	r.ahead = map[string][]byte{}
+	work := make(chan string)
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for range readers {
+		wg.Go(func() {
+			for name := range work {
+				content, err := backup.ReadAll(ctx, r.d, name, maxSize)
+				if err != nil {
+					continue
+				}
+				mu.Lock()
+				r.ahead[name] = content
+				mu.Unlock()
+			}
+		})
+	}
+	for _, n := range numbers {
+		work <- Head{Chain: id, Number: n}.Name()
+	}
+	close(work)
+	wg.Wait()
+}
+
+// read gives a manifest that was read ahead, or reads it.
+func (r *reading) read(ctx context.Context, name string) ([]byte, error) {
+	if content, ok := r.ahead[name]; ok {
+		delete(r.ahead, name)
+		return content, nil
+	}
+	return backup.ReadAll(ctx, r.d, name, maxSize)
 }
 
 func (r *reading) find(k Kind, name, detail string) {
@@ -109,6 +152,7 @@ func (r *reading) list(ctx context.Context) (map[string][]uint64, error) {
 // chain reads the links from the oldest that is listed on. A listing may lag, so
 // numbers in between and after the last are asked for by name.
 func (r *reading) chain(ctx context.Context, id string, numbers []uint64) (chain, error) {
+	r.readAhead(ctx, id, numbers)
 	var c chain
 	last := numbers[len(numbers)-1]
 	for n := numbers[0]; ; n++ {
@@ -134,7 +178,7 @@ func (r *reading) chain(ctx context.Context, id string, numbers []uint64) (chain
 func (r *reading) link(ctx context.Context, h Head) (l link, there bool, err error) {
 	for spare := range 10 {
 		name := backup.Numbered(h.Name(), spare)
-		content, err := backup.ReadAll(ctx, r.d, name, maxSize)
+		content, err := r.read(ctx, name)
 		if backup.Is(err, "backup_object_missing") {
 			if spare == 0 { // a spare copy may be there that a listing does not show yet
 				continue
@@ -205,6 +249,7 @@ func (r *reading) join(chains []chain) {
 	for _, c := range chains {
 		r.log.Heads = append(r.log.Heads, c.head())
 		if h, gone := adopted[c.head().Chain]; gone {
+			r.excuse(h.Chain)
 			if c.head().Number > h.Number {
 				r.find(SplitBrain, c.head().Name(), "written after another machine had taken over")
 			}
@@ -212,6 +257,14 @@ func (r *reading) join(chains []chain) {
 		}
 		fold(c, r.log.Live)
 	}
+}
+
+// excuse takes back what was found missing in a chain that was taken over: who
+// took it over deletes it.
+func (r *reading) excuse(chain string) {
+	r.log.Findings = slices.DeleteFunc(r.log.Findings, func(f Finding) bool {
+		return f.Kind == ManifestMissing && strings.HasPrefix(f.Name, Prefix+chain+"/")
+	})
 }
 
 // fold applies a chain from its newest base on, or from its first link.

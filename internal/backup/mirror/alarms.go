@@ -49,7 +49,7 @@ func (a *alarms) active(label string) []string {
 	var out []string
 	for _, code := range []string{
 		AlarmFailing, AlarmLag, AlarmNeedsFull, AlarmLie, AlarmSplitBrain, AlarmVanished, AlarmRetention,
-		AlarmSurplus, AlarmQuiet, AlarmSpool, AlarmIntake,
+		AlarmSurplus, AlarmQuiet, AlarmSpool, AlarmIntake, AlarmBulk,
 	} {
 		if a.on[label+" "+code] {
 			out = append(out, code)

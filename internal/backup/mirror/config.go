@@ -31,7 +31,7 @@ type Source interface {
 	List(ctx context.Context, after string) ([]File, error)
 	Open(ctx context.Context, name string) (io.ReadCloser, error)
 	// Remove says that no destination needs the file any more. The source may
-	// keep it for reasons of its own, but must not show it again.
+	// keep and go on showing it for reasons of its own.
 	Remove(ctx context.Context, name string) error
 }
 
@@ -57,6 +57,7 @@ const (
 	AlarmQuiet      = "backup_quiet"            // no new segment for too long
 	AlarmSpool      = "backup_spool_full"       // the spool is over its bound
 	AlarmIntake     = "backup_intake"           // files cannot be read or sealed
+	AlarmBulk       = "backup_intake_full"      // a large file cannot be read or sealed
 )
 
 // Target is one destination and how it is treated.
@@ -112,17 +113,29 @@ func Defaults(c Config) Config {
 	return c
 }
 
+// ValidLabel refuses what cannot name a destination; code backup_label_invalid.
+func ValidLabel(label string) error {
+	if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`).MatchString(label) {
+		return labelInvalid(label)
+	}
+	return nil
+}
+
+func labelInvalid(label string) error {
+	return errs.Field("backup.destinations", "backup_label_invalid",
+		"a label is unique and has 1 to 32 small letters, digits and hyphens").With("label", label)
+}
+
 // Validate reports all faults at once.
 func (c Config) Validate() error {
 	var faults []error
-	label, seen := regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`), map[string]bool{}
+	seen := map[string]bool{}
 	for _, t := range c.Targets {
-		if !label.MatchString(t.Label) || seen[t.Label] {
-			faults = append(faults, errs.Field("backup.destinations", "backup_label_invalid",
-				"a label is unique and has 1 to 32 small letters, digits and hyphens").With("label", t.Label))
+		if seen[t.Label] {
+			faults = append(faults, labelInvalid(t.Label))
 		}
 		seen[t.Label] = true
-		faults = append(faults, t.Retention.Validate())
+		faults = append(faults, ValidLabel(t.Label), t.Retention.Validate())
 	}
 	if c.SpoolMax <= 0 || c.Poll <= 0 || c.ManifestEvery <= 0 || c.ExpireEvery <= 0 || c.QuietAlarm <= 0 {
 		faults = append(faults, errs.Field("backup", "required", "times and bounds of the mirror are above zero"))

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/manifest"
 )
 
 // copier brings one destination up to date. Its goroutine alone uses journal and
@@ -21,6 +23,12 @@ type copier struct {
 
 	from      start // guarded by m.mu: what the destination has to have
 	fromMoved bool  // guarded by m.mu: from is not in the journal yet
+	// settled are the logical names that the destination has or gave up; guarded
+	// by m.mu.
+	settled map[string]bool
+	// gapAfter is how often the source has to be seen before a gap counts: it may
+	// still show what was lost. Guarded by m.mu.
+	gapAfter int
 
 	expiring sync.Mutex // held while retention decides and deletes
 
@@ -28,9 +36,18 @@ type copier struct {
 	wait       time.Duration // after a failure, doubles
 	nextExpire time.Time
 	nextList   time.Time // when the next manifest is due
-	spare      map[string]int
+	// beside is the large object that is under way, nil if none is; besideErr is
+	// why the last one failed.
+	beside     *item
+	besideErr  error
+	besideWait time.Duration // after a failure, doubles
+	besideNext time.Time     // no large object begins before
+	landed     chan landing
+
+	spares sync.Mutex
+	spare  map[string]int // number of the next spare copy, by logical name; guarded by spares
 	// told says that the credential may not read, so a Put is believed.
-	told bool
+	told atomic.Bool
 	// keeps says that the credential may not delete.
 	keeps bool
 	// surplus is how many segments a listing showed that nobody claims; alarmed
@@ -42,7 +59,7 @@ type copier struct {
 }
 
 func newCopier(m *Mirror, t Target) (*copier, error) {
-	c := &copier{Target: t, m: m, state: newState(), wake: make(chan struct{}, 1), spare: map[string]int{}}
+	c := &copier{Target: t, m: m, state: newState(), wake: make(chan struct{}, 1), landed: make(chan landing, 1), spare: map[string]int{}}
 	c.status = Status{Label: t.Label, Region: t.Region}
 	var damaged bool
 	var err error
@@ -53,7 +70,13 @@ func newCopier(m *Mirror, t Target) (*copier, error) {
 	if damaged {
 		m.alarms.event(t.Label, AlarmVanished, "the journal was damaged; what the destination has is read from its manifests")
 	}
-	c.from = c.state.from
+	c.from, c.settled = c.state.from, map[string]bool{}
+	for name := range c.state.live {
+		c.settled[backup.Logical(name)] = true
+	}
+	for name := range c.state.left {
+		c.settled[backup.Logical(name)] = true
+	}
 	return c, nil
 }
 
@@ -62,8 +85,16 @@ func (c *copier) note(events ...event) error {
 	if err := c.journal.append(events...); err != nil {
 		return stateUnusable(err)
 	}
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
 	for _, e := range events {
 		c.state.apply(e)
+		if e.Add != nil {
+			c.settled[backup.Logical(e.Add.Name)] = true
+		}
+		if e.Lost != "" {
+			delete(c.settled, backup.Logical(e.Lost))
+		}
 	}
 	return nil
 }
@@ -80,17 +111,32 @@ func (c *copier) run(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		c.show(err)
-		c.m.alarms.set(c.Label, AlarmFailing, err != nil, err)
-		if err == nil {
+		c.tell(errors.Join(err, c.besideErr))
+		switch {
+		case err == nil:
 			c.wait = 0
 			c.m.pause(ctx, c.wake, c.m.cfg.ManifestEvery)
-			continue
+		case hopeless(err):
+			c.wait = longer(c.wait)
+			_ = backup.Pause(ctx, c.wait)
+		default: // what fails does so by itself; what is new need not wait
+			c.wait = longer(c.wait)
+			c.m.pause(ctx, c.wake, c.wait)
 		}
-		c.wait = min(max(firstWait, 2*c.wait), mostWait)
-		_ = backup.Pause(ctx, c.wait)
 	}
 }
+
+// tell shows how a round ended.
+func (c *copier) tell(err error) {
+	c.show(err)
+	c.m.alarms.set(c.Label, AlarmFailing, err != nil, err)
+	if err == nil {
+		c.m.alarms.set(c.Label, AlarmSplitBrain, false, nil)
+	}
+}
+
+// longer is the next wait after a failure.
+func longer(wait time.Duration) time.Duration { return min(max(firstWait, 2*wait), mostWait) }
 
 // round does all that is due. What fails is tried again in the next one; one
 // file that fails does not stop the others.
@@ -101,7 +147,7 @@ func (c *copier) round(ctx context.Context) error {
 		}
 		c.ready = true
 	}
-	err := errors.Join(c.noteFrom(), c.copyAll(ctx))
+	err := errors.Join(c.noteFrom(), c.land(), c.copyAll(ctx))
 	if hopeless(err) {
 		return err
 	}
@@ -122,21 +168,10 @@ const batch = 64
 // own reasons, and stops when the destination does not answer.
 func (c *copier) copyAll(ctx context.Context) error {
 	var faults []error
-	var done []*item
-	var events []event
-	flush := func() error {
-		if err := c.note(events...); err != nil || len(events) == 0 {
-			return err
-		}
-		c.m.finish(c.Label, done...)
-		done, events = nil, nil
-		nudge(c.m.wake)
-		return nil
-	}
+	var done []landing
 	for _, it := range c.m.pending(c) {
-		if c.state.has(it.Name) {
-			c.m.finish(c.Label, it)
-			nudge(c.m.wake)
+		if it.bulk() {
+			c.send(ctx, it)
 			continue
 		}
 		entry, err := c.bring(ctx, it)
@@ -147,14 +182,71 @@ func (c *copier) copyAll(ctx context.Context) error {
 			}
 			continue
 		}
-		events, done = append(events, event{Add: &entry}), append(done, it)
-		if len(events) >= batch {
-			if err := flush(); err != nil {
+		if done = append(done, landing{item: it, entry: entry}); len(done) >= batch {
+			if err := c.settle(done); err != nil {
 				return err
 			}
+			done = nil
 		}
 	}
-	return errors.Join(append(faults, flush())...)
+	return errors.Join(append(faults, c.settle(done))...)
+}
+
+// landing is an object that arrived, or why it did not.
+type landing struct {
+	item  *item
+	entry manifest.Entry
+	err   error
+}
+
+// settle writes down what arrived, and only then lets go of it.
+func (c *copier) settle(done []landing) error {
+	if len(done) == 0 {
+		return nil
+	}
+	var events []event
+	for i := range done {
+		events = append(events, event{Add: &done[i].entry})
+	}
+	if err := c.note(events...); err != nil {
+		return err
+	}
+	for _, l := range done {
+		c.m.finish(c.Label, l.item)
+	}
+	nudge(c.m.wake)
+	return nil
+}
+
+// send brings a large object beside the others, one at a time.
+func (c *copier) send(ctx context.Context, it *item) {
+	if c.beside != nil || c.m.cfg.Clock.Now().Before(c.besideNext) {
+		return
+	}
+	c.beside = it
+	c.m.work.Go(func() {
+		entry, err := c.bring(ctx, it)
+		c.landed <- landing{it, entry, err}
+		nudge(c.wake)
+	})
+}
+
+// land takes the large object that arrived into the journal. A failure lasts
+// until the next one arrives, so that an alarm does not flicker; it makes the
+// next large object wait, and nothing else.
+func (c *copier) land() error {
+	select {
+	case l := <-c.landed:
+		c.beside, c.besideErr = nil, l.err
+		if l.err == nil {
+			c.besideWait = 0
+			return c.settle([]landing{l})
+		}
+		c.besideWait = longer(c.besideWait)
+		c.besideNext = c.m.cfg.Clock.Now().Add(c.besideWait)
+	default:
+	}
+	return nil
 }
 
 // route runs in the goroutine that takes files in, under m.mu: items that this
@@ -232,7 +324,7 @@ func (c *copier) checkGap() {
 	reach, found := c.state.furthest()
 	c.m.mu.Lock()
 	waiting := c.from.Waiting
-	coming := false
+	coming := c.m.looks < c.gapAfter
 	for _, it := range c.m.items {
 		fills := it.segment.Full() || found && it.segment.Min <= reach.Gap
 		coming = coming || it.log && !it.done[c.Label] && fills

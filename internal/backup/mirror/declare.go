@@ -10,8 +10,9 @@ import (
 	"panshi/internal/errs"
 )
 
-// baseEvery is how many manifests one may have to read after the newest base.
-const baseEvery = 500
+// baseEvery is how many manifests one may have to read after the newest base. A
+// base of a busy day has megabytes, so they are hours apart.
+const baseEvery = 1000
 
 func splitBrain(name string) error {
 	return errs.New(errs.Integrity, "backup_split_brain", "another machine writes to this destination under this shop's key").With("name", name)
@@ -140,23 +141,35 @@ func (c *copier) decideBase(ctx context.Context, m *manifest.Manifest) {
 // keeps, and chains that it took over. What cannot be deleted stays and says
 // nothing any more.
 func (c *copier) dropOldManifests(ctx context.Context) {
-	oldest := c.state.bases[0]
+	ends := []manifest.Head{{Chain: c.state.head.Chain, Number: c.state.bases[0]}}
+	for _, h := range c.state.adopts {
+		ends = append(ends, manifest.Head{Chain: h.Chain, Number: h.Number + 1})
+	}
+	for _, end := range ends {
+		if err := c.dropBefore(ctx, end); err != nil {
+			c.m.cfg.Log.Warn("backup: old manifests stay", "destination", c.Label, "error", err)
+			return
+		}
+	}
+}
+
+// dropBefore deletes the manifests of a chain before one, the oldest first, so
+// that no hole stays when a delete fails.
+func (c *copier) dropBefore(ctx context.Context, end manifest.Head) error {
 	var old []string
-	err := c.Dest.List(ctx, manifest.Prefix+c.state.head.Chain+"/", func(o backup.Object) error {
-		if h := (manifest.Head{Chain: c.state.head.Chain, Number: oldest}); backup.Logical(o.Name) < h.Name() {
+	err := c.Dest.List(ctx, manifest.Prefix+end.Chain+"/", func(o backup.Object) error {
+		if backup.Logical(o.Name) < end.Name() {
 			old = append(old, o.Name)
 		}
 		return nil
 	})
-	slices.Sort(old) // the oldest first, so that no hole stays when a delete fails
+	slices.Sort(old)
 	for _, name := range old {
 		if err == nil {
 			err = c.Dest.Delete(ctx, name)
 		}
 	}
-	if err != nil {
-		c.m.cfg.Log.Warn("backup: old manifests stay", "destination", c.Label, "error", err)
-	}
+	return err
 }
 
 // shorten rewrites the journal when most of it is history.

@@ -9,6 +9,8 @@
 //
 // # What holds
 //
+//   - A large file (a full) is sealed and brought beside the others, so that each
+//     second's segment leaves in its second.
 //   - A file is sealed once, durably, before its first byte leaves; so every
 //     destination and every repetition gets the same bytes.
 //   - A destination has a file when it gave the bytes back and they were the same

@@ -44,7 +44,7 @@ func TestRetentionDeletesAndStaysRestorable(t *testing.T) {
 		require.Less(t, len(w.contents("a", "seg/")), 40)
 		w.requireSound("a")
 		require.Zero(t, w.status("a").Left)
-		require.Empty(t, w.alerts)
+		require.Empty(t, w.heard())
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -26,6 +25,16 @@ type item struct {
 	done    map[string]bool // by label: has it, or does without it; guarded by Mirror.mu
 }
 
+// unsealed ends the name of a file that is being sealed.
+const unsealed = ".new"
+
+// bulkSize is from how many bytes on a file goes beside the others instead of
+// before them: a full takes minutes, and the log of these minutes must not wait.
+const bulkSize = 4 << 20
+
+// bulk tells whether a file is a large one.
+func (f File) bulk() bool { return f.Size >= bulkSize }
+
 // body gives the sealed file to a destination.
 func (it *item) body() backup.Body {
 	return backup.Body{Size: it.sealed.Size, SHA256: it.sealed.SHA256, Open: func() (io.ReadCloser, error) { return os.Open(it.path) }}
@@ -41,7 +50,7 @@ func (m *Mirror) stage(ctx context.Context, f File) (*item, error) {
 	if backup.ValidName(f.Name) != nil || strings.Contains(f.Name, "~") {
 		return nil, errs.New(errs.Invalid, "backup_name_invalid", "this cannot be the name of an object").With("name", f.Name)
 	}
-	it := &item{File: f, path: filepath.Join(m.sealedDir(), strings.ReplaceAll(f.Name, "/", "!")), done: map[string]bool{}}
+	it := &item{File: f, path: m.sealedPath(f.Name), done: map[string]bool{}}
 	it.segment, it.log = backup.ParseSegment(f.Name)
 	var timed bool
 	if it.at, timed = backup.TimeOf(f.Name); !timed {
@@ -51,7 +60,7 @@ func (m *Mirror) stage(ctx context.Context, f File) (*item, error) {
 	if it.sealed, err = m.staged(it); err == nil {
 		return it, nil
 	}
-	it.sealed, err = m.seal(ctx, it)
+	it.sealed, err = m.sealed(ctx, it)
 	return it, err
 }
 
@@ -65,14 +74,14 @@ func (m *Mirror) staged(it *item) (seal.Sealed, error) {
 	return m.cfg.Keys.Reader().Check(f, it.Name)
 }
 
-// seal makes the sealed file, whole or not at all, and durable.
-func (m *Mirror) seal(ctx context.Context, it *item) (s seal.Sealed, err error) {
+// sealed makes the sealed file, whole or not at all, and durable.
+func (m *Mirror) sealed(ctx context.Context, it *item) (s seal.Sealed, err error) {
 	src, err := m.cfg.Source.Open(ctx, it.Name)
 	if err != nil {
 		return seal.Sealed{}, err
 	}
 	defer func() { _ = src.Close() }()
-	tmp := it.path + ".new"
+	tmp := it.path + unsealed
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return seal.Sealed{}, intakeFailed(err)

@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,9 +23,14 @@ type Mirror struct {
 	copiers []*copier
 
 	wake chan struct{} // somebody saw new files
+	seal sync.Mutex    // held while a large file is sealed: one at a time
+	work sync.WaitGroup
 
 	mu       sync.Mutex
 	items    map[string]*item // by name; guarded by mu
+	staging  map[string]bool  // large files that are being sealed; guarded by mu
+	released map[string]bool  // names that the source was told to remove and still shows; guarded by mu
+	looks    int              // how often all of the source was seen; guarded by mu
 	lastSeen time.Time        // of the newest file that ever came; guarded by mu
 	holds    int              // guarded by mu: restores of this process that run
 }
@@ -35,10 +42,10 @@ func New(cfg Config) (*Mirror, error) {
 		return nil, err
 	}
 	m := &Mirror{
-		cfg: cfg, items: map[string]*item{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
+		cfg: cfg, items: map[string]*item{}, staging: map[string]bool{}, released: map[string]bool{}, wake: make(chan struct{}, 1), lastSeen: cfg.Clock.Now(),
 		alarms: &alarms{clock: cfg.Clock, log: cfg.Log, tell: cfg.Alert, on: map[string]bool{}},
 	}
-	if err := os.MkdirAll(m.sealedDir(), 0o700); err != nil {
+	if err := errors.Join(makeState(cfg.Dir, m.sealedDir()), m.clearSealed()); err != nil {
 		return nil, stateUnusable(err)
 	}
 	for _, t := range cfg.Targets {
@@ -51,11 +58,35 @@ func New(cfg Config) (*Mirror, error) {
 	return m, nil
 }
 
+// makeState makes the directories of the local state, names included: a journal
+// that a power cut takes is a destination that has to be read anew.
+func makeState(dirs ...string) error {
+	for _, dir := range dirs {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), syncDir(filepath.Dir(dir))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// clearSealed removes what was being sealed when a run ended.
+func (m *Mirror) clearSealed() error {
+	left, err := filepath.Glob(filepath.Join(m.sealedDir(), "*"+unsealed))
+	for _, path := range left {
+		err = errors.Join(err, removeFile(path))
+	}
+	return err
+}
+
 func stateUnusable(err error) error {
 	return errs.Wrap(err, errs.Unavailable, "backup_state_unusable", "the local state of backups cannot be read or written")
 }
 
 func (m *Mirror) sealedDir() string { return filepath.Join(m.cfg.Dir, "sealed") }
+
+func (m *Mirror) sealedPath(name string) string {
+	return filepath.Join(m.sealedDir(), strings.ReplaceAll(name, "/", "!"))
+}
 
 func (m *Mirror) close() error {
 	var faults []error
@@ -67,6 +98,13 @@ func (m *Mirror) close() error {
 
 // Notice says that the source has new files, so that nobody waits for Poll.
 func (m *Mirror) Notice() { nudge(m.wake) }
+
+// Looks is how often all that the source shows was seen.
+func (m *Mirror) Looks() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.looks
+}
 
 // nudge wakes the reader of c, now or when it comes to wait.
 func nudge(c chan struct{}) {
@@ -113,6 +151,7 @@ func (m *Mirror) Run(ctx context.Context) error {
 		m.pause(ctx, m.wake, m.cfg.Poll)
 	}
 	wg.Wait()
+	m.work.Wait()
 	return m.close()
 }
 
@@ -129,10 +168,7 @@ func (m *Mirror) pause(ctx context.Context, wake <-chan struct{}, d time.Duratio
 
 // look takes new files in, lets go of those that all have, and holds the bound.
 func (m *Mirror) look(ctx context.Context) {
-	err := m.take(ctx)
-	if err == nil {
-		err = m.release(ctx)
-	}
+	err := errors.Join(m.take(ctx), m.release(ctx))
 	if ctx.Err() != nil {
 		return
 	}
@@ -145,14 +181,16 @@ func (m *Mirror) look(ctx context.Context) {
 // take seals what is new. A file that cannot be sealed does not stop the others.
 func (m *Mirror) take(ctx context.Context) error {
 	var faults []error
+	shown := map[string]bool{}
 	for after := ""; ; {
 		files, err := m.cfg.Source.List(ctx, after)
 		if err != nil || len(files) == 0 {
-			m.route()
+			m.route(shown, err == nil)
 			return errors.Join(append(faults, err)...)
 		}
 		for _, f := range files {
 			after = f.Name
+			shown[f.Name] = true
 			if err := m.takeOne(ctx, f); err != nil && !backup.Is(err, "backup_object_missing") {
 				faults = append(faults, err)
 			}
@@ -162,27 +200,85 @@ func (m *Mirror) take(ctx context.Context) error {
 
 func (m *Mirror) takeOne(ctx context.Context, f File) error {
 	m.mu.Lock()
-	_, known := m.items[f.Name]
+	known := m.items[f.Name] != nil || m.released[f.Name] || m.staging[f.Name]
+	settled := m.settled(f.Name)
 	m.mu.Unlock()
 	if known {
+		return nil
+	}
+	if settled {
+		return m.remove(ctx, f.Name)
+	}
+	if f.bulk() {
+		m.stageBeside(ctx, f)
 		return nil
 	}
 	it, err := m.stage(ctx, f)
 	if err != nil {
 		return err
 	}
-	m.mu.Lock()
-	m.items[f.Name] = it
-	m.lastSeen = m.cfg.Clock.Now()
-	m.mu.Unlock()
+	m.admit(it)
 	return nil
 }
 
-// route decides which destination has to have which item, now that all of a
-// listing are here.
-func (m *Mirror) route() {
+// stageBeside seals a large file while others go on being sealed.
+func (m *Mirror) stageBeside(ctx context.Context, f File) {
+	m.mu.Lock()
+	m.staging[f.Name] = true
+	m.mu.Unlock()
+	m.work.Go(func() {
+		m.seal.Lock()
+		it, err := m.stage(ctx, f)
+		m.seal.Unlock()
+		if err == nil {
+			m.admit(it)
+			nudge(m.wake)
+		}
+		m.mu.Lock()
+		delete(m.staging, f.Name) // what failed is tried again at the next look
+		m.mu.Unlock()
+		if ctx.Err() == nil && !backup.Is(err, "backup_object_missing") {
+			m.alarms.set("", AlarmBulk, err != nil, err)
+		}
+	})
+}
+
+// admit takes a sealed file in.
+func (m *Mirror) admit(it *item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	for _, c := range m.copiers {
+		if c.settled[it.Name] {
+			it.done[c.Label] = true
+		}
+	}
+	m.items[it.Name] = it
+	m.lastSeen = m.cfg.Clock.Now()
+}
+
+// settled tells whether every destination has a file or gave it up; the caller
+// holds mu.
+func (m *Mirror) settled(name string) bool {
+	return !slices.ContainsFunc(m.copiers, func(c *copier) bool { return !c.settled[name] })
+}
+
+// Needs tells whether some destination still lacks a file: a source that has a
+// retention of its own asks before it deletes one.
+func (m *Mirror) Needs(name string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return !m.released[name] && !m.settled(name)
+}
+
+// route decides which destination has to have which item, now that all of a
+// listing are here, and forgets what the source shows no more.
+func (m *Mirror) route(shown map[string]bool, whole bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if whole {
+		maps.DeleteFunc(m.released, func(name string, _ bool) bool { return !shown[name] })
+		m.looks++
+	}
 	for _, c := range m.copiers {
 		c.route(m.items)
 		nudge(c.wake)
@@ -205,13 +301,11 @@ func (m *Mirror) pending(c *copier) []*item {
 	return out
 }
 
-// finish notes that a destination has an item or does without it.
-func (m *Mirror) finish(label string, items ...*item) {
+// finish notes that a destination has an item.
+func (m *Mirror) finish(label string, it *item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, it := range items {
-		it.done[label] = true
-	}
+	it.done[label] = true
 }
 
 // forget has an item sealed anew: its sealed file is damaged or gone.
@@ -234,19 +328,25 @@ func (m *Mirror) release(ctx context.Context) error {
 	m.mu.Unlock()
 	var faults []error
 	for _, it := range gone {
-		err := m.cfg.Source.Remove(ctx, it.Name)
-		if err == nil {
-			err = removeFile(it.path)
-		}
-		if err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		m.mu.Lock()
-		delete(m.items, it.Name)
-		m.mu.Unlock()
+		faults = append(faults, m.remove(ctx, it.Name))
 	}
 	return errors.Join(faults...)
+}
+
+// remove lets go of a file: of its sealed copy first, so that after a crash the
+// source still shows it, and it is let go of again.
+func (m *Mirror) remove(ctx context.Context, name string) error {
+	if err := removeFile(m.sealedPath(name)); err != nil {
+		return err
+	}
+	if err := m.cfg.Source.Remove(ctx, name); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.items, name)
+	m.released[name] = true
+	return nil
 }
 
 // bound drops the furthest laggard while the files that wait are over SpoolMax,

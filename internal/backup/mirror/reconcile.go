@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -32,6 +33,9 @@ func (c *copier) adopt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := c.unlisted(ctx, log.Live); err != nil {
+		return err
+	}
 	var events []event
 	for _, name := range slices.Sorted(maps.Keys(log.Live)) {
 		e := log.Live[name]
@@ -54,6 +58,36 @@ func (c *copier) adopt(ctx context.Context) error {
 		return nil
 	}
 	return c.note(events...)
+}
+
+// unlisted adds the segments that no manifest lists and that this shop made: the
+// last seconds before the other machine stopped.
+func (c *copier) unlisted(ctx context.Context, live map[string]manifest.Entry) error {
+	seen, err := c.listed(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
+		_, log := backup.ParseSegment(name)
+		if _, known := live[name]; known || !log {
+			continue
+		}
+		r, err := c.Dest.Get(ctx, name, 0, -1)
+		if backup.Is(err, "backup_object_missing") {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		sealed, err := c.m.cfg.Keys.Reader().Check(r, name)
+		switch err := errors.Join(err, r.Close()); {
+		case err == nil:
+			live[name] = manifest.Entry{Name: name, Size: sealed.Size, SHA256: sealed.SHA256}
+		case !backup.Is(err, "backup_object_damaged"):
+			return err
+		}
+	}
+	return nil
 }
 
 // confirm looks for every claim in a listing. One that the listing does not show,
@@ -106,9 +140,12 @@ func (c *copier) lose(names []string) error {
 	if err := c.note(events...); err != nil {
 		return err
 	}
+	defer nudge(c.m.wake)
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
+	c.gapAfter = c.m.looks + 2 // the one that runs now may have passed them already
 	for _, name := range names {
+		delete(c.m.released, backup.Logical(name)) // a source that still shows it gives it once more
 		if it := c.m.items[backup.Logical(name)]; it != nil {
 			delete(it.done, c.Label)
 		}

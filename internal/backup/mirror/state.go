@@ -27,7 +27,7 @@ type state struct {
 	stale   bool                      // reach and hasFull have to be found anew
 	left    map[string]bool           // given up, not yet deleted
 	from    start
-	adopts  []manifest.Head
+	adopts  []manifest.Head // told by every base, so that a chain that cannot be deleted stays silent
 	head    manifest.Head
 	pending *manifest.Manifest
 	// What the next manifest tells.
@@ -117,7 +117,7 @@ func (s *state) declared(h manifest.Head) {
 	if m.Base {
 		s.bases = append(s.bases, m.Number)
 		s.bases = s.bases[max(0, len(s.bases)-2):]
-		s.deltas, s.adopts = 0, nil
+		s.deltas = 0
 	}
 }
 

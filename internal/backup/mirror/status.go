@@ -81,7 +81,7 @@ func (c *copier) show(err error) {
 	c.status.Listed = len(c.state.live) - len(c.state.added)
 	c.status.Reach, c.status.Restorable = reach, found
 	c.status.Head = c.state.head
-	c.status.Unread, c.status.Kept, c.status.Left = c.told, c.keeps, len(c.state.left)
+	c.status.Unread, c.status.Kept, c.status.Left = c.told.Load(), c.keeps, len(c.state.left)
 }
 
 // Heads gives the newest manifest of each destination: what Verify may expect.

@@ -19,17 +19,16 @@ const tries = 3
 func (c *copier) bring(ctx context.Context, it *item) (manifest.Entry, error) {
 	var err error
 	for try := range tries {
-		name := backup.Numbered(it.Name, c.spare[it.Name])
+		name := backup.Numbered(it.Name, c.nextSpare(it.Name))
 		var entry manifest.Entry
 		entry, err = c.store(ctx, name, it.body())
 		switch {
 		case err == nil:
-			delete(c.spare, it.Name)
+			c.setSpare(it.Name, 0)
 			c.m.alarms.set(c.Label, AlarmLie, false, nil)
 			return entry, nil
 		case errors.Is(err, os.ErrNotExist), errors.Is(err, errSource):
-			c.m.forget(it)
-			return manifest.Entry{}, err
+			return manifest.Entry{}, c.suspect(it, err)
 		case backup.Is(err, "backup_split_brain"):
 			c.m.alarms.set(c.Label, AlarmSplitBrain, true, err)
 			return manifest.Entry{}, err
@@ -38,10 +37,36 @@ func (c *copier) bring(ctx context.Context, it *item) (manifest.Entry, error) {
 		}
 		c.m.alarms.set(c.Label, AlarmLie, true, err)
 		if c.Dest.Delete(ctx, name) != nil || try > 0 {
-			c.spare[it.Name] = min(c.spare[it.Name]+1, 9)
+			c.setSpare(it.Name, min(c.nextSpare(it.Name)+1, 9))
 		}
 	}
 	return manifest.Entry{}, err
+}
+
+// suspect looks at our own sealed file after an error that may come from it. If
+// it is sound, the bytes changed on their way.
+func (c *copier) suspect(it *item, err error) error {
+	if _, damaged := c.m.staged(it); damaged == nil {
+		return backup.Unavailable(err)
+	}
+	c.m.forget(it)
+	return err
+}
+
+func (c *copier) nextSpare(name string) int {
+	c.spares.Lock()
+	defer c.spares.Unlock()
+	return c.spare[name]
+}
+
+func (c *copier) setSpare(name string, n int) {
+	c.spares.Lock()
+	defer c.spares.Unlock()
+	if n == 0 {
+		delete(c.spare, name)
+		return
+	}
+	c.spare[name] = n
 }
 
 // errSource marks an error of our own sealed file.
@@ -62,11 +87,12 @@ func (c *copier) store(ctx context.Context, name string, body backup.Body) (mani
 		return manifest.Entry{}, putErr
 	}
 	err := backup.ReadBack(ctx, c.Dest, name, body.Size, body.SHA256)
-	c.told = backup.Is(err, "backup_refused")
+	told := backup.Is(err, "backup_refused")
+	c.told.Store(told)
 	switch {
-	case err == nil, c.told && putErr == nil:
+	case err == nil, told && putErr == nil:
 		return entry, nil
-	case c.told: // something is there and cannot be looked at: a spare copy gets a clear answer
+	case told: // something is there and cannot be looked at: a spare copy gets a clear answer
 		return manifest.Entry{}, backup.Damaged(name, err)
 	case backup.Is(err, "backup_object_missing"):
 		return manifest.Entry{}, backup.Damaged(name, errors.New("confirmed, and not there"))

@@ -5,14 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
-	"errors"
-	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,45 +20,11 @@ import (
 	"panshi/internal/backup/faultdest"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
+	"panshi/internal/backup/mirror/mirrortest"
 	"panshi/internal/backup/seal"
 	"panshi/internal/clock"
 	"panshi/internal/dirdest"
 )
-
-// spool is a source in a directory.
-type spool struct{ dir string }
-
-func (s spool) path(name string) string {
-	return filepath.Join(s.dir, strings.ReplaceAll(name, "/", "!"))
-}
-
-func (s spool) List(_ context.Context, after string) ([]mirror.File, error) {
-	entries, err := os.ReadDir(s.dir)
-	var out []mirror.File
-	for _, e := range entries {
-		name := strings.ReplaceAll(e.Name(), "!", "/")
-		if info, err := e.Info(); err == nil && name > after && !strings.HasSuffix(name, ".new") {
-			out = append(out, mirror.File{Name: name, Size: info.Size()})
-		}
-	}
-	slices.SortFunc(out, func(a, b mirror.File) int { return strings.Compare(a.Name, b.Name) })
-	return out[:min(len(out), 7)], err // pages of seven, so that paging is tried
-}
-
-func (s spool) Open(_ context.Context, name string) (io.ReadCloser, error) {
-	f, err := os.Open(s.path(name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, backup.Missing(name, err)
-	}
-	return f, err
-}
-
-func (s spool) Remove(_ context.Context, name string) error {
-	if err := os.Remove(s.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
 
 // memory gives a directory in memory where there is one: what a sync keeps is
 // tried elsewhere (test/powerloss), and waiting for a disk would be most of what
@@ -105,7 +67,7 @@ type place struct {
 // world is a shop's spool, its mirror, and destinations that can fail.
 type world struct {
 	t      *testing.T
-	spool  spool
+	spool  mirrortest.Spool
 	state  string
 	keys   *seal.Keys
 	sheet  seal.Sheet
@@ -129,7 +91,7 @@ type world struct {
 func newWorld(t *testing.T, labels ...string) *world {
 	t.Helper()
 	w := &world{
-		t: t, spool: spool{memory(t)}, state: memory(t), clock: &shifted{}, places: map[string]*place{},
+		t: t, spool: mirrortest.Spool(memory(t)), state: memory(t), clock: &shifted{}, places: map[string]*place{},
 		labels: labels, generation: 1,
 	}
 	var err error
@@ -146,7 +108,7 @@ func newWorld(t *testing.T, labels ...string) *world {
 		Dir: w.state, Source: w.spool, Keys: w.keys, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
 		Alert: w.alert, WantFull: w.wantFull,
 		Sums: func(context.Context) (manifest.Sums, error) {
-			return manifest.Sums{Tx: w.tx, Rows: map[string]int64{"orders": int64(w.tx)}}, nil
+			return manifest.Sums{Rows: map[string]int64{"orders": 3}}, nil
 		},
 	})
 	w.cfg.Poll = time.Minute // what is written is told by Notice
@@ -171,6 +133,20 @@ func (w *world) wantFull(label string) {
 	w.wanted = append(w.wanted, label)
 }
 
+// heard gives all alerts so far.
+func (w *world) heard() []mirror.Alert {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.alerts)
+}
+
+// asked gives the destinations that asked for a full so far.
+func (w *world) asked() []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.wanted)
+}
+
 // told tells whether an alarm of a destination was raised, or ended.
 func (w *world) told(label, code string, raised bool) bool {
 	w.mu.Lock()
@@ -180,7 +156,7 @@ func (w *world) told(label, code string, raised bool) bool {
 
 func (w *world) requireTold(label, code string) {
 	w.t.Helper()
-	require.True(w.t, w.told(label, code, true), "no alarm %s of %s: %v", code, label, w.alerts)
+	require.True(w.t, w.told(label, code, true), "no alarm %s of %s: %v", code, label, w.heard())
 }
 
 // start runs a mirror until stop is called.
@@ -202,9 +178,7 @@ func (w *world) start() {
 // write puts a file into the spool as the shop would.
 func (w *world) write(name string, content []byte) {
 	w.t.Helper()
-	tmp := w.spool.path(name) + ".new"
-	require.NoError(w.t, os.WriteFile(tmp, content, 0o600))
-	require.NoError(w.t, os.Rename(tmp, w.spool.path(name)))
+	require.NoError(w.t, w.spool.Write(name, content))
 	if w.m != nil {
 		w.m.Notice()
 	}

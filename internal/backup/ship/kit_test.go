@@ -28,6 +28,8 @@ type shop struct {
 	cfg    ship.Config
 	hasty  bool // the log starts over often
 
+	needed func(spool.File) bool
+
 	ship *ship.Shipper
 	db   *sqlite.DB
 }
@@ -38,12 +40,12 @@ func newShop(t testing.TB) *shop {
 	cfg.Interval = 100 * time.Millisecond
 	dir := t.TempDir()
 	cfg.Spool = filepath.Join(dir, "spool")
-	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: backuptest.Cipher(t), cfg: cfg}
+	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: backuptest.Cipher(t), cfg: cfg, needed: func(spool.File) bool { return false }}
 }
 
 // at is the same spool and keys with another data directory.
 func (s *shop) at(data string) *shop {
-	return &shop{t: s.t, data: data, cipher: s.cipher, cfg: s.cfg}
+	return &shop{t: s.t, data: data, cipher: s.cipher, cfg: s.cfg, needed: s.needed}
 }
 
 func (s *shop) path() string { return filepath.Join(s.data, sqlite.FileName) }
@@ -51,7 +53,7 @@ func (s *shop) path() string { return filepath.Join(s.data, sqlite.FileName) }
 // open starts shipping as the program does.
 func (s *shop) open() {
 	s.t.Helper()
-	s.ship = ship.New(s.cfg, s.data, s.path(), clock.System{}, slog.New(slog.DiscardHandler))
+	s.ship = ship.New(s.cfg, s.data, s.path(), s.needed, clock.System{}, slog.New(slog.DiscardHandler))
 	if s.hasty {
 		s.ship.Hasten()
 	}

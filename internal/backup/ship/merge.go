@@ -177,6 +177,9 @@ func (s *Shipper) removeExpired(ctx context.Context) error {
 		return err
 	}
 	for _, name := range expired(files, s.client.generation, s.clock.Now(), s.cfg) {
+		if f, ok := spool.Parse(name); ok && s.needed(f) {
+			continue
+		}
 		if err := s.spool.Remove(ctx, name); err != nil {
 			return err
 		}

@@ -38,6 +38,7 @@ const lastPatience = 30 * time.Second
 type Shipper struct {
 	cfg    Config
 	data   string // the data directory
+	needed func(spool.File) bool
 	path   string // of the database file
 	clock  clock.Clock
 	log    *slog.Logger
@@ -62,10 +63,12 @@ type Shipper struct {
 }
 
 // New makes a shipper for the database file at path in the data directory. It
-// touches nothing yet. cfg is valid and enabled.
-func New(cfg Config, data, path string, clk clock.Clock, log *slog.Logger) *Shipper {
+// touches nothing yet. cfg is valid and enabled. needed tells of files that would
+// expire whether somebody still has to copy them; then they stay. It is called
+// by any goroutine.
+func New(cfg Config, data, path string, needed func(spool.File) bool, clk clock.Clock, log *slog.Logger) *Shipper {
 	s := &Shipper{
-		cfg: cfg, data: data, path: path, clock: clk, log: log, limits: usual(),
+		cfg: cfg, data: data, path: path, needed: needed, clock: clk, log: log, limits: usual(),
 		soon: make(chan struct{}, 1), asked: make(chan struct{}, 1), stop: func() {},
 	}
 	s.progress.clock = clk

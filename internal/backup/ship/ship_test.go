@@ -4,12 +4,14 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/backup/restore"
+	"panshi/internal/backup/spool"
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
 )
@@ -223,4 +225,33 @@ func TestADamagedStagedFileBeginsAGeneration(t *testing.T) {
 	s.close()
 	_, got := s.restored(restore.Target{})
 	require.Len(t, got, 20)
+}
+
+// A file that would expire stays for as long as somebody has to copy it.
+func TestAFileThatIsNeededOutlivesItsTime(t *testing.T) {
+	s := newShop(t)
+	s.cfg.Keep, s.cfg.KeepFine = time.Nanosecond, time.Nanosecond
+	var needed atomic.Bool
+	needed.Store(true)
+	s.needed = func(spool.File) bool { return needed.Load() }
+	s.open()
+	s.write("a", 3)
+	require.Eventually(t, func() bool {
+		status, err := s.ship.Status(t.Context())
+		return err == nil && status.Lag == 0 && status.Transaction > 0
+	}, 10*time.Second, 10*time.Millisecond)
+	require.NoError(t, s.ship.Full(t.Context()))
+	all, err := s.ship.Spool().List(t.Context(), "")
+	require.NoError(t, err)
+	require.Greater(t, len(all), 1)
+	require.NoError(t, s.ship.Maintain(t.Context(), 2))
+	kept, err := s.ship.Spool().List(t.Context(), "")
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(kept), len(all))
+	needed.Store(false)
+	require.NoError(t, s.ship.Maintain(t.Context(), 2))
+	kept, err = s.ship.Spool().List(t.Context(), "")
+	require.NoError(t, err)
+	require.Less(t, len(kept), len(all))
+	s.close()
 }

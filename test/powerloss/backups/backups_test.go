@@ -2,15 +2,10 @@ package backups
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -19,6 +14,7 @@ import (
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
+	"panshi/internal/backup/mirror/mirrortest"
 	"panshi/internal/backup/seal"
 	"panshi/internal/clock"
 	"panshi/internal/dirdest"
@@ -144,49 +140,18 @@ func TestAFullDiskIsToldAndHeals(t *testing.T) {
 	require.NoError(t, d.Put(t.Context(), "seg/b", backup.Bytes(make([]byte, 50_000))))
 }
 
-// spool is a source in a directory of the disk.
-type spool struct{ dir string }
-
-func (s spool) path(name string) string {
-	return filepath.Join(s.dir, strings.ReplaceAll(name, "/", "!"))
-}
-
-func (s spool) List(_ context.Context, after string) ([]mirror.File, error) {
-	entries, err := os.ReadDir(s.dir)
-	var out []mirror.File
-	for _, e := range entries {
-		name := strings.ReplaceAll(e.Name(), "!", "/")
-		if info, err := e.Info(); err == nil && name > after {
-			out = append(out, mirror.File{Name: name, Size: info.Size()})
-		}
-	}
-	slices.SortFunc(out, func(a, b mirror.File) int { return strings.Compare(a.Name, b.Name) })
-	return out, err
-}
-
-func (s spool) Open(_ context.Context, name string) (io.ReadCloser, error) {
-	return os.Open(s.path(name))
-}
-
-func (s spool) Remove(_ context.Context, name string) error {
-	if err := os.Remove(s.path(name)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // TestAMirrorClaimsNothingThatAPowerCutTook runs a mirror whose state and
 // destination are on the disk that loses power; its spool is elsewhere.
 func TestAMirrorClaimsNothingThatAPowerCutTook(t *testing.T) {
 	dice := seeded(t)
 	keys, _, err := seal.New(seal.Options{Shop: "tea"})
 	require.NoError(t, err)
-	m, source := newMachine(t), spool{t.TempDir()}
+	m, source := newMachine(t), mirrortest.Spool(t.TempDir())
 	tx := uint64(0)
 	write := func(level int) {
 		tx++
 		s := backup.Segment{Generation: 1, Level: level, Min: tx, Max: tx, Time: time.Now()}
-		require.NoError(t, os.WriteFile(source.path(s.Name()), make([]byte, 300), 0o600))
+		require.NoError(t, source.Write(s.Name(), make([]byte, 300)))
 	}
 	write(backup.FullLevel)
 	for round := range 25 {
@@ -201,6 +166,8 @@ func TestAMirrorClaimsNothingThatAPowerCutTook(t *testing.T) {
 	status := runMirror(t, m, source, keys, 2*time.Second)
 	require.Equal(t, tx, status.Reach.End)
 	require.Zero(t, status.Pending)
+	require.Empty(t, status.Alarms)
+	require.Equal(t, status.Objects, status.Listed, "all is listed, by one chain")
 	report, err := manifest.Verify(t.Context(), m.open(), keys.Reader(), manifest.Options{Label: "a"})
 	require.NoError(t, err)
 	require.NoError(t, report.Err())
@@ -208,7 +175,7 @@ func TestAMirrorClaimsNothingThatAPowerCutTook(t *testing.T) {
 
 // runMirror runs a mirror for a while, or until the power goes, and gives its
 // last status.
-func runMirror(t *testing.T, m *machine, source spool, keys *seal.Keys, d time.Duration) mirror.Status {
+func runMirror(t *testing.T, m *machine, source mirrortest.Spool, keys *seal.Keys, d time.Duration) mirror.Status {
 	t.Helper()
 	dest, err := dirdest.New(dirdest.Config{Dir: filepath.Join(m.dir, "dest"), SameDevice: true})
 	if err != nil {
