@@ -14,7 +14,10 @@ import (
 )
 
 type backupCmd struct {
-	Status backupStatusCmd `cmd:"" help:"Tell how far shipping is and what the spool has."`
+	Status    backupStatusCmd    `cmd:"" help:"Tell how far shipping is and what the spool has."`
+	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
+	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
+	Checklist backupChecklistCmd `cmd:"" help:"The six things that keep a shop from being lost, each with its evidence."`
 }
 
 type backupStatusCmd struct{}
@@ -73,16 +76,27 @@ func tellCopies(out io.Writer, copies []backup.Copy) {
 		return
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "DESTINATION\tREGION\tSTATE\tRESTORABLE TO\tOBJECTS\tBYTES\tWAITING\tLAG")
+	fmt.Fprintln(w, "DESTINATION\tREGION\tSTATE\tRESTORABLE TO\tOBJECTS\tBYTES\tWAITING\tLAG\tPROVED")
 	for _, c := range copies {
 		to := "-"
 		if c.Restorable {
 			to = localTime(c.To)
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(c.Label), oneLine(c.Region), stateOf(c), to, count(int64(c.Objects)),
-			count(c.Bytes), count(int64(c.Pending)), c.Lag.Round(time.Millisecond))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", oneLine(c.Label), oneLine(c.Region), stateOf(c), to, count(int64(c.Objects)),
+			count(c.Bytes), count(int64(c.Pending)), c.Lag.Round(time.Millisecond), provedAt(c))
 	}
 	_ = w.Flush()
+}
+
+// provedAt says what the last restore from a destination came to.
+func provedAt(c backup.Copy) string {
+	switch {
+	case c.ProofFailed != "":
+		return "FAILED: " + oneLine(c.ProofFailed)
+	case c.Proved.IsZero():
+		return "not proved"
+	}
+	return localTime(c.Proved)
 }
 
 // stateOf says in a word or in codes how a destination stands.

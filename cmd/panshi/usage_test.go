@@ -73,6 +73,17 @@ func TestBadInput(t *testing.T) {
 		{"check --set sandbox.url=ftp://x", "sandbox.url"},
 		{"check --set vault=x", "vault"},
 
+		{"backup", "status"},
+		{"backup verify", "--data"},
+		{"backup verify ∅", "<label>"},
+		{"backup verify " + strings.Repeat("l", 33), "<label>"},
+		{"backup prove", "--data"},
+		{"backup prove a\nb", "<label>"},
+		{"backup prove --scratch=", "--scratch"},
+		{"backup prove --scratch", "--scratch"},
+		{"backup checklist", "--data"},
+		{"backup checklist x", "x"},
+
 		{"serve --http", "--http"},
 		{"serve --http=", "--http"},
 		{"serve --http 8080", "--http"},
@@ -288,7 +299,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "restore", "key recovery new", "key cards", "key destination put",
+		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)

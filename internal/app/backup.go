@@ -109,7 +109,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
-			status.Destinations = mirrored.told()
+			status.Destinations = cfg.withProofs(mirrored.told())
 			return status, err
 		},
 	}

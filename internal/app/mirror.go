@@ -163,6 +163,7 @@ func (c *copies) told() []backup.Copy {
 		all = append(all, backup.Copy{
 			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Objects: s.Objects,
 			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: s.Alarms,
+			Chain: s.Head.Chain, Manifest: s.Head.Number, ManifestSHA256: s.Head.SHA256,
 		})
 	}
 	return all

@@ -63,24 +63,11 @@ func (r *Recovery) Save() error { return r.keys.Save(r.keeper, r.replace) }
 // ExportCards writes the keysets of card keys, sealed to the recovery identity,
 // into a new file. Code restore_target_exists if there is something.
 func ExportCards(ctx context.Context, cfg Config, path string) error {
-	keys, err := seal.Load(vault.NewSecrets(vault.Config(cfg.Vault)))
-	if errs.CodeOf(err) == "vault_secret_missing" {
-		return errs.New(errs.Conflict, "backup_keys_missing", "there is no recovery sheet to seal to; run panshi key recovery new first")
-	}
+	keys, err := backupKeys(cfg)
 	if err != nil {
 		return err
 	}
-	entries, err := os.ReadDir(cfg.Vault.Dir)
-	if err != nil {
-		return errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "the keysets cannot be read")
-	}
-	paths := map[string]string{}
-	for _, e := range entries {
-		if vault.OfCards(e.Name()) {
-			paths[filepath.Join(cfg.Vault.Dir, e.Name())] = e.Name()
-		}
-	}
-	b, err := bundle.Of(paths)
+	b, err := cfg.cardBundle()
 	if err != nil {
 		return err
 	}
@@ -95,7 +82,10 @@ func ExportCards(ctx context.Context, cfg Config, path string) error {
 		return err
 	}
 	one := bundle.Bundle{Files: []bundle.File{{Name: filepath.Base(path), Mode: 0o600, Content: sealed.Bytes()}}}
-	return one.Unpack(filepath.Dir(path))
+	if err := one.Unpack(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return noteCards(cfg, keys, b)
 }
 
 // PlaceCards brings the keysets of card keys back from a bundle that

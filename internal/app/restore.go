@@ -31,6 +31,16 @@ type RestoreRequest struct {
 	// JSON: on a bare machine none is stored.
 	Credential []byte
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
+
+	reader *seal.Reader // opens a destination in the place of Sheet
+}
+
+// opens gives what opens a destination.
+func (r RestoreRequest) opens() seal.Reader {
+	if r.reader != nil {
+		return *r.reader
+	}
+	return r.Sheet.Reader()
 }
 
 // Restored is what a restore brought back.

@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
@@ -94,25 +93,16 @@ func (c Config) destination(from string, credential []byte) (backup.Destination,
 // destinationOrigin asks retention to wait, reads what there is, and gets the
 // keys, which never touch the place of a running shop.
 func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRequest, work string) (origin, error) {
-	release, err := backup.Hold(ctx, from, time.Now(), "restore")
-	if err != nil && !backup.Is(err, "backup_refused") { // who may not write cannot ask
+	release, err := holdWhile(ctx, from, "restore")
+	if err != nil {
 		return origin{}, err
 	}
-	ended := func() error {
-		var err error
-		if release != nil {
-			err = release(context.WithoutCancel(ctx))
-		}
-		if backup.Is(err, "backup_refused") {
-			err = nil // it ends by itself
-		}
-		return errors.Join(err, os.RemoveAll(work))
-	}
+	ended := func() error { return errors.Join(release(ctx), os.RemoveAll(work)) }
 	objects, secrets := filepath.Join(work, "objects"), filepath.Join(work, "keys")
 	if err := errors.Join(os.Mkdir(objects, 0o700), os.Mkdir(secrets, 0o700)); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	f, err := fetch.Open(ctx, from, r.Sheet.Reader(), objects)
+	f, err := fetch.Open(ctx, from, r.opens(), objects)
 	if err != nil {
 		return origin{}, errors.Join(err, ended())
 	}

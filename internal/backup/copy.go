@@ -16,6 +16,16 @@ type Copy struct {
 	Lag          time.Duration `json:"lag_ns"`            // age of the oldest of these
 	Failure      string        `json:"failure,omitempty"` // code of what stopped the last round
 	Alarms       []string      `json:"alarms,omitempty"`  // codes
+
+	// The newest manifest there: its chain ("" if there is none), number and digest.
+	Chain          string `json:"chain,omitempty"`
+	Manifest       uint64 `json:"manifest,omitempty"`
+	ManifestSHA256 Digest `json:"manifest_sha256"`
+
+	// Proved is when the last restore from here was found sound; ProofFailed says
+	// why it was not. If neither is set, none was tried.
+	Proved      time.Time `json:"proved,omitzero"`
+	ProofFailed string    `json:"proof_failed,omitempty"`
 }
 
 // Ails tells whether somebody should look at it.

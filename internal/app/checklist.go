@@ -1,0 +1,142 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"panshi/internal/backup"
+	"panshi/internal/backup/bundle"
+	"panshi/internal/backup/manifest"
+	"panshi/internal/backup/proof"
+	"panshi/internal/backup/seal"
+	"panshi/internal/clock"
+	"panshi/internal/dirdest"
+	"panshi/internal/errs"
+	"panshi/internal/vault"
+)
+
+// lookFor is how long the checklist waits for one destination.
+const lookFor = 20 * time.Second
+
+// Checklist judges how well the shop of cfg is kept, by what signed manifests and
+// signed records say. A shop without a recovery sheet has no evidence at all.
+func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
+	now := clock.System{}.Now()
+	keys, err := backupKeys(cfg)
+	if errs.CodeOf(err) == "backup_keys_missing" || cfg.spoolDir() == "" {
+		return proof.Judge(proof.Evidence{CardsNow: cfg.cardsDigest()}, now), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	store := cfg.proofs(keys)
+	e := proof.Evidence{CardsNow: cfg.cardsDigest()}
+	if e.Cards, err = store.Cards(); err != nil {
+		return nil, err
+	}
+	for _, label := range cfg.Backup.labels() {
+		c := cfg.lookAt(ctx, label, keys)
+		if c.Proof, err = store.Last(label); err != nil {
+			return nil, err
+		}
+		e.Copies = append(e.Copies, c)
+	}
+	return proof.Judge(e, now), ctx.Err()
+}
+
+// lookAt reads the manifests of a destination.
+func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof.Copy {
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	d := c.Backup.named(label)
+	seen := proof.Copy{Label: label, Region: d.Region, Apart: d.apart(c.Data)}
+	from, err := c.stored(label)
+	if err == nil {
+		var log manifest.Log
+		if log, err = manifest.Read(ctx, from, keys.Signer()); err == nil {
+			reach, _ := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live))))
+			seen.Full, seen.To = reach.Full.Time, reach.Time
+			err = manifest.Report{Log: log}.Err()
+		}
+	}
+	if err != nil {
+		seen.Fault = errs.CodeOf(err)
+	}
+	return seen
+}
+
+// apart tells whether a destination is a directory on another device than the
+// data, by the test that a destination has to pass anyway.
+func (c DestinationConfig) apart(dataDir string) bool {
+	if c.Kind != "directory" {
+		return false
+	}
+	_, err := dirdest.New(dirdest.Config{Dir: c.Dir, DataDir: dataDir})
+	return err == nil
+}
+
+// cardBundle is the keysets of card keys; empty if they are not here.
+func (c Config) cardBundle() (bundle.Bundle, error) {
+	entries, err := os.ReadDir(c.Vault.Dir)
+	if err != nil {
+		return bundle.Bundle{}, errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "the keysets cannot be read")
+	}
+	paths := map[string]string{}
+	for _, e := range entries {
+		if vault.OfCards(e.Name()) {
+			paths[filepath.Join(c.Vault.Dir, e.Name())] = e.Name()
+		}
+	}
+	return bundle.Of(paths)
+}
+
+func (c Config) cardsDigest() string {
+	b, err := c.cardBundle()
+	if err != nil || len(b.Files) == 0 {
+		return ""
+	}
+	return b.Digest()
+}
+
+// noteCards keeps it on record that the bundle b was written. A shop that ships
+// nothing has no place for records.
+func noteCards(cfg Config, keys *seal.Keys, b bundle.Bundle) error {
+	if cfg.spoolDir() == "" {
+		return nil
+	}
+	return cfg.proofs(keys).KeepCards(proof.CardsRecord{At: clock.System{}.Now().UTC(), Digest: b.Digest()}, keys)
+}
+
+// withProofs adds to copies when each was proved last. What cannot be read
+// proves nothing.
+func (c Config) withProofs(copies []backup.Copy) []backup.Copy {
+	keys, err := backupKeys(c)
+	if err != nil {
+		return copies
+	}
+	for i, one := range copies {
+		last, err := c.proofs(keys).Last(one.Label)
+		if err != nil || last == nil {
+			continue
+		}
+		if copies[i].ProofFailed = last.Why(); last.Good() {
+			copies[i].Proved = last.At
+		}
+	}
+	return copies
+}
+
+// Heads are the newest manifests of copies, by label.
+func Heads(copies []backup.Copy) map[string]manifest.Head {
+	heads := map[string]manifest.Head{}
+	for _, c := range copies {
+		if c.Chain != "" {
+			heads[c.Label] = manifest.Head{Chain: c.Chain, Number: c.Manifest, SHA256: c.ManifestSHA256}
+		}
+	}
+	return heads
+}

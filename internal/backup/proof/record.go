@@ -1,0 +1,98 @@
+package proof
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"panshi/internal/backup/manifest"
+	"panshi/internal/errs"
+)
+
+// The kinds of records; a signature covers the kind.
+const (
+	kindProof = "panshi-proof-1"
+	kindCards = "panshi-cards-bundle-1"
+)
+
+// Record tells what a restore from a destination came to.
+type Record struct {
+	Destination string    `json:"destination"`
+	Region      string    `json:"region,omitempty"`
+	At          time.Time `json:"at"`      // when it ended
+	Took        int64     `json:"took_ns"` // from the first look to the end
+	Version     string    `json:"version"` // of the program
+
+	Objects  int                `json:"objects"` // that were read and compared with the manifests
+	Bytes    int64              `json:"bytes"`   // that they have
+	Findings []manifest.Finding `json:"findings,omitempty"`
+
+	// The recovery point; zero if nothing was restored.
+	Generation  string    `json:"generation,omitempty"`
+	Transaction uint64    `json:"transaction,omitempty"`
+	Time        time.Time `json:"time,omitzero"`
+
+	Restored   int64          `json:"restored_bytes"` // of the backup, to get to the point
+	Invariants int            `json:"invariants"`     // that were checked
+	Violations int            `json:"violations"`     // over all of them
+	Sums       *manifest.Sums `json:"sums,omitempty"` // what the restored shop has
+
+	// Failure is the code of what ended it early, "" if nothing did.
+	Failure string `json:"failure,omitempty"`
+}
+
+// Good tells whether the destination brought a sound shop back.
+func (r Record) Good() bool {
+	return r.Failure == "" && len(r.Findings) == 0 && r.Invariants > 0 && r.Violations == 0
+}
+
+// CardsRecord tells that the keys of card keys were written into a bundle.
+type CardsRecord struct {
+	At     time.Time `json:"at"`
+	Digest string    `json:"digest"` // of the keysets in it (bundle.Bundle.Digest)
+}
+
+// Signer signs a message (seal.Keys).
+type Signer interface{ Sign(message []byte) []byte }
+
+// signed is a record as it is kept.
+type signed struct {
+	Kind      string          `json:"kind"`
+	Record    json.RawMessage `json:"record"`
+	Signature string          `json:"signature"` // Ed25519 over kind, a line feed and record
+}
+
+func encode(kind string, record any, signer Signer) ([]byte, error) {
+	text, err := json.Marshal(record)
+	if err != nil {
+		return nil, unwritable(err)
+	}
+	content, err := json.Marshal(signed{kind, text, hex.EncodeToString(signer.Sign(message(kind, text)))})
+	if err != nil {
+		return nil, unwritable(err)
+	}
+	return append(content, '\n'), nil
+}
+
+func message(kind string, record []byte) []byte { return append([]byte(kind+"\n"), record...) }
+
+func decode(kind string, content []byte, signer ed25519.PublicKey, record any) error {
+	var s signed
+	d := json.NewDecoder(bytes.NewReader(content))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&s); err != nil {
+		return err
+	}
+	signature, err := hex.DecodeString(s.Signature)
+	if err != nil || s.Kind != kind || !ed25519.Verify(signer, message(kind, s.Record), signature) {
+		return errors.New("no record that this shop signed")
+	}
+	return json.Unmarshal(s.Record, record)
+}
+
+func unwritable(err error) error {
+	return errs.Wrap(err, errs.Unavailable, "backup_proof_unwritable", "the record of a proof cannot be written")
+}

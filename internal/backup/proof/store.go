@@ -1,0 +1,147 @@
+package proof
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"panshi/internal/errs"
+)
+
+const (
+	cardsFile = "cards.json"
+	ending    = ".json"
+	// kept is how many records of a destination stay.
+	kept = 400
+)
+
+// Store keeps records in a directory: one below it for each destination.
+type Store struct {
+	dir    string
+	signer ed25519.PublicKey
+}
+
+// NewStore makes a Store over dir, which Keep makes if it is not there. Records
+// that signer did not sign count as absent.
+func NewStore(dir string, signer ed25519.PublicKey) *Store { return &Store{dir, signer} }
+
+// Keep signs a record and keeps it durably. Code backup_proof_unwritable.
+func (s *Store) Keep(r Record, signer Signer) error {
+	content, err := encode(kindProof, r, signer)
+	if err != nil {
+		return err
+	}
+	dir := filepath.Join(s.dir, r.Destination)
+	if err := keep(dir, fmt.Sprintf("%013d%s", r.At.UnixMilli(), ending), content); err != nil {
+		return unwritable(err)
+	}
+	return s.thin(dir)
+}
+
+// KeepCards signs and keeps the record of a bundle of card keys, in the place of
+// the last one.
+func (s *Store) KeepCards(r CardsRecord, signer Signer) error {
+	content, err := encode(kindCards, r, signer)
+	if err != nil {
+		return err
+	}
+	if err := keep(s.dir, cardsFile, content); err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
+// Last gives the newest record of a destination, good or not; nil if there is
+// none. Code backup_proof_unreadable.
+func (s *Store) Last(label string) (*Record, error) {
+	names, err := recordsIn(filepath.Join(s.dir, label))
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	for _, name := range slices.Backward(names) {
+		content, err := os.ReadFile(filepath.Join(s.dir, label, name))
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		var r Record
+		if decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
+			return &r, nil
+		}
+	}
+	return nil, nil //nolint:nilnil // nothing was proved, which is no failure
+}
+
+// Cards gives the record of the bundle of card keys; nil if there is none.
+func (s *Store) Cards() (*CardsRecord, error) {
+	content, err := os.ReadFile(filepath.Join(s.dir, cardsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // no bundle was written, which is no failure
+	}
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	var r CardsRecord
+	if decode(kindCards, content, s.signer, &r) != nil {
+		return nil, nil //nolint:nilnil // what we did not sign counts as absent
+	}
+	return &r, nil
+}
+
+// recordsIn lists the records in a directory, oldest first.
+func recordsIn(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var names []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && strings.HasSuffix(e.Name(), ending) && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, err
+}
+
+func (s *Store) thin(dir string) error {
+	names, err := recordsIn(dir)
+	for _, name := range names[:max(0, len(names)-kept)] {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, name)))
+	}
+	if err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
+// keep writes a file durably, in the place of one of that name.
+func keep(dir, name string, content []byte) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.CreateTemp(dir, ".new-")
+	if err != nil {
+		return err
+	}
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Sync(), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(tmp.Name()))
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func unreadable(err error) error {
+	return errs.Wrap(err, errs.Unavailable, "backup_proof_unreadable", "the records of proofs cannot be read")
+}
