@@ -193,7 +193,7 @@ func prover(ctx context.Context, g *globals, t *terminal, named []string) (*app.
 func knownHeads(ctx context.Context, cfg app.Config) (map[string]manifest.Head, error) {
 	client, err := adminsock.Dial(ctx, cfg.Data)
 	if errors.Is(err, adminsock.ErrNotRunning) {
-		return nil, nil
+		return map[string]manifest.Head{}, nil
 	}
 	if err != nil {
 		return nil, err

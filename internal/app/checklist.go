@@ -71,11 +71,11 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 
 // apart tells whether a destination is a directory on another device than the
 // data, by the test that a destination has to pass anyway.
-func (c DestinationConfig) apart(dataDir string) bool {
-	if c.Kind != "directory" {
+func (d DestinationConfig) apart(dataDir string) bool {
+	if d.Kind != "directory" {
 		return false
 	}
-	_, err := dirdest.New(dirdest.Config{Dir: c.Dir, DataDir: dataDir})
+	_, err := dirdest.New(dirdest.Config{Dir: d.Dir, DataDir: dataDir})
 	return err == nil
 }
 

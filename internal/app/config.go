@@ -183,10 +183,11 @@ func decode(k *koanf.Koanf) (Config, error) {
 // inlineDestinations reads backup.destinations from one line of YAML or JSON, as
 // an environment variable or --set has it.
 func inlineDestinations(from, to reflect.Type, value any) (any, error) {
-	if from.Kind() != reflect.String || to != reflect.TypeFor[[]DestinationConfig]() {
+	text, ok := value.(string)
+	if !ok || from.Kind() != reflect.String || to != reflect.TypeFor[[]DestinationConfig]() {
 		return value, nil
 	}
-	wrapped, err := yaml.Parser().Unmarshal([]byte("list: " + value.(string)))
+	wrapped, err := yaml.Parser().Unmarshal([]byte("list: " + text))
 	if err != nil {
 		return nil, errors.New("backup.destinations is no list such as [{label: disk, kind: directory, dir: /mnt/panshi}]")
 	}

@@ -20,7 +20,7 @@ import (
 // BackupConfig is where the shop's history goes: into the spool, and from there
 // to destinations.
 type BackupConfig struct {
-	ship.Config `json:",squash"`
+	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
 }

@@ -133,7 +133,8 @@ func (c *copies) close() error {
 	}
 	seen := m.Looks()
 	m.Notice()
-	for end := time.Now().Add(lastMirroring); time.Now().Before(end) && !m.caughtUp(seen); {
+	now := clock.System{}.Now
+	for end := now().Add(lastMirroring); now().Before(end) && !m.caughtUp(seen); {
 		time.Sleep(mirrorPoll / 5)
 	}
 	m.stop()
@@ -206,7 +207,7 @@ func putBundle(ctx context.Context, cfg Config, to *feed.Feed, keys *seal.Keys, 
 	if last, err := os.ReadFile(known); err == nil && string(last) == state || len(b.Files) == 0 {
 		return nil
 	}
-	now := time.Now().UnixMilli()
+	now := (clock.System{}).Now().UnixMilli()
 	name := fmt.Sprintf("box/%s/%016x-%013d", kind, now, now)
 	err := to.PutBox(name, func(w io.Writer) error {
 		r, plain := io.Pipe()

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
@@ -218,7 +217,7 @@ func countIn(ctx context.Context, there Config, log *slog.Logger, r *proof.Recor
 // holdWhile asks retention to wait until release is called; a destination to
 // which we may not write cannot be asked.
 func holdWhile(ctx context.Context, from backup.Destination, what string) (release func(context.Context) error, err error) {
-	hold, err := backup.Hold(ctx, from, time.Now(), what)
+	hold, err := backup.Hold(ctx, from, clock.System{}.Now(), what)
 	if err != nil && !backup.Is(err, "backup_refused") {
 		return nil, err
 	}

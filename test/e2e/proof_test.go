@@ -45,7 +45,7 @@ func flip(t *testing.T, dir string) (name string, heal func()) {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // a choice, no secret
+	random := rand.New(rand.NewPCG(seed, 0))
 	var objects []string
 	for _, part := range []string{"seg", "box"} {
 		require.NoError(t, filepath.WalkDir(filepath.Join(dir, part), func(path string, entry os.DirEntry, err error) error {
