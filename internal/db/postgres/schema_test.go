@@ -49,7 +49,8 @@ func describe(t *testing.T, d db.DB, queries map[string]string) map[string][]str
 	return all
 }
 
-const liteTables = `(SELECT name AS tab FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%')`
+const liteTables = `(SELECT name AS tab FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT LIKE 'goose_%'
+	AND name NOT LIKE '\_litestream\_%' ESCAPE '\')`
 
 func liteSchema() map[string]string {
 	index := func(where string) string {
