@@ -20,11 +20,12 @@ func scanInto() (made func() Case, into []any) {
 	var c Case
 	var kind, line, remedy, decision string
 	var created, resolved db.Time
-	return func() Case {
+	done := func() Case {
 		c.Kind, c.LineKind, c.Remedy, c.Decision = Kind(kind), payment.BillKind(line), Remedy(remedy), Decision(decision)
 		c.CreatedAt, c.ResolvedAt = created.Time, resolved.Time
 		return c
-	}, []any{
+	}
+	return done, []any{
 		&c.ID, &c.DayID, &kind, &line, &c.TransactionID, &c.Number, &c.BillAmount, &c.OurAmount, &c.LedgerAmount, &c.Currency,
 		&remedy, &created, &resolved, &c.ResolvedBy, &c.Reason, &decision, &c.Adjusted, &c.posted, &c.account,
 	}
