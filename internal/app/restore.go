@@ -16,6 +16,7 @@ import (
 	"panshi/internal/check"
 	"panshi/internal/clock"
 	"panshi/internal/db/sqlite"
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
@@ -137,7 +138,7 @@ func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restor
 	if err := os.Rename(dir, cfg.Data); err != nil {
 		return report, errors.Join(fmt.Errorf("restore: %w", err), os.RemoveAll(dir))
 	}
-	return report, errors.Join(syncDir(parent), vault.Copy(keys, vault.Config(cfg.Vault)))
+	return report, errors.Join(durable.SyncDir(parent), vault.Copy(keys, vault.Config(cfg.Vault)))
 }
 
 // scratch is the shop of cfg in another directory, where it does not ship, with
@@ -163,13 +164,4 @@ func prove(ctx context.Context, cfg Config, log *slog.Logger, progress restore.P
 	}
 	report, err = shop.Check(ctx, func(_ string, done, total int) { progress("check", int64(done), int64(total)) })
 	return report, errors.Join(err, shop.Close())
-}
-
-// syncDir keeps the names of a directory.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

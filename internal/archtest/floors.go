@@ -24,7 +24,7 @@ const (
 // on none of them fails the floor rule: decide where it belongs, here.
 func house() []floor {
 	return []floor{
-		{vocabulary, internal("errs money id clock perm invariant dataclass fault i18n")},
+		{vocabulary, internal("errs money id clock perm invariant dataclass fault i18n durable")},
 		{"platform", internal("db jobs cache blob monitor notify web")},
 		{"protection", internal("vault access audit privacy guard backup")},
 		{domain, internal("catalog stock order payment delivery ledger account promotion support merchant risk")},

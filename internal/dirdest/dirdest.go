@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"panshi/internal/backup"
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -202,7 +203,7 @@ func (d *Dest) Delete(ctx context.Context, name string) error {
 		return nil
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(d.path(name)))
+		err = durable.SyncDir(filepath.Dir(d.path(name)))
 	}
 	if err != nil {
 		return failure("delete", name, err)

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"panshi/internal/backup"
+	"panshi/internal/durable"
 )
 
 // swapMax bounds an object that is swapped, in bytes.
@@ -78,5 +79,5 @@ func (d *Dest) replace(ctx context.Context, name string, content []byte) error {
 	if err := os.Rename(tmp.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }

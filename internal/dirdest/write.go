@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"panshi/internal/durable"
 )
 
 // scratch is the folder of files that are being written.
@@ -94,7 +96,7 @@ func (d *Dest) place(tmp, path string) error {
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // makeDirs makes dir and what is missing above it up to the root, each durably.
@@ -115,21 +117,13 @@ func (d *Dest) makeDirs(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	if err := syncDir(filepath.Dir(dir)); err != nil && (dir != d.dir || !errors.Is(err, fs.ErrPermission)) {
+	if err := durable.SyncDir(filepath.Dir(dir)); err != nil && (dir != d.dir || !errors.Is(err, fs.ErrPermission)) {
 		return err // a parent of the root that we may not read is one that we did not write
 	}
 	d.mu.Lock()
 	d.settled[dir] = true
 	d.mu.Unlock()
 	return nil
-}
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }
 
 // untilEnded is a reader that fails when its context has ended.

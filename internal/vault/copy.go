@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -40,7 +41,7 @@ func Copy(from, to Config) error {
 // directory, durably. What is there already and the same stays; keysets of
 // another shop are never replaced: code vault_exists.
 func CopySets(from Config, dir string) error {
-	if err := makeDir(dir); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return writeFailed(err)
 	}
 	return copySets(from.Dir, dir)

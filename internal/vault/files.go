@@ -2,11 +2,11 @@ package vault
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
 
+	"panshi/internal/durable"
 	"panshi/internal/fault"
 )
 
@@ -23,7 +23,7 @@ func placeFile(path string, content []byte) (err error) {
 			err = rmErr // a second copy of a key must not stay unnoticed
 		}
 		if err == nil {
-			err = syncDir(filepath.Dir(path))
+			err = durable.SyncDir(filepath.Dir(path))
 		}
 	}()
 	if err := writeSynced(tmp, content); err != nil {
@@ -44,31 +44,6 @@ func writeSynced(path string, content []byte) error {
 	}
 	_, err = f.Write(content)
 	return errors.Join(err, f.Sync(), f.Close())
-}
-
-// makeDir makes path (0700) and what is missing above it, each durably.
-func makeDir(path string) error {
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		return nil
-	}
-	parent := filepath.Dir(path)
-	if parent != path {
-		if err := makeDir(parent); err != nil {
-			return err
-		}
-	}
-	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncDir(parent)
-}
-
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // lockFile waits until no other process holds the lock. The kernel frees it

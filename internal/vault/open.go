@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -115,10 +116,10 @@ func creating(cfg Config, work func() error) (*Vault, error) {
 // creation left under temporary names, and settles what it left under final
 // ones.
 func prepare(cfg Config) (unlock func(), err error) {
-	if err := makeDir(filepath.Dir(cfg.KeyFile)); err != nil {
+	if err := durable.MakeDir(filepath.Dir(cfg.KeyFile)); err != nil {
 		return nil, err
 	}
-	if err := makeDir(cfg.Dir); err != nil {
+	if err := durable.MakeDir(cfg.Dir); err != nil {
 		return nil, err
 	}
 	unlock, err = lockFile(filepath.Join(cfg.Dir, ".lock"))
@@ -152,7 +153,7 @@ func removeStale(cfg Config) error {
 func settle(cfg Config) error {
 	keyDir := filepath.Dir(cfg.KeyFile)
 	for _, dir := range []string{cfg.Dir, filepath.Dir(cfg.Dir), keyDir, filepath.Dir(keyDir)} {
-		if err := syncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := durable.SyncDir(dir); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}

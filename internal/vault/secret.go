@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -95,5 +96,5 @@ func replaceFile(path string, content []byte) error {
 	if err := os.Rename(path+temporary, path); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }

@@ -11,6 +11,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/seal"
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -89,7 +90,7 @@ func (m *Mirror) sealed(ctx context.Context, it *item) (s seal.Sealed, err error
 	s, err = m.cfg.Keys.Seal(ctx, it.Name, src, f)
 	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
-		err = errors.Join(os.Rename(tmp, it.path), syncDir(m.sealedDir()))
+		err = errors.Join(os.Rename(tmp, it.path), durable.SyncDir(m.sealedDir()))
 	}
 	if err != nil {
 		return seal.Sealed{}, errors.Join(intakeFailed(err), removeFile(tmp))

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"panshi/internal/backup/manifest"
+	"panshi/internal/durable"
 )
 
 // event is one line of a journal: "<crc32 of the JSON, 8 digits> <JSON>\n". Exactly
@@ -56,7 +57,7 @@ func openJournal(path string, apply func(event)) (j *journal, damaged bool, err 
 	if err != nil {
 		return nil, damaged, err
 	}
-	if err := errors.Join(f.Truncate(int64(whole)), f.Sync(), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(f.Truncate(int64(whole)), f.Sync(), durable.SyncDir(filepath.Dir(path))); err != nil {
 		return nil, damaged, errors.Join(err, f.Close())
 	}
 	return &journal{path: path, file: f, events: len(events)}, damaged, nil
@@ -129,7 +130,7 @@ func (j *journal) rewrite(events []event) error {
 			return errors.Join(err, tmp.Close())
 		}
 	}
-	if err := errors.Join(w.Flush(), tmp.Sync(), os.Rename(tmp.Name(), j.path), syncDir(filepath.Dir(j.path))); err != nil {
+	if err := errors.Join(w.Flush(), tmp.Sync(), os.Rename(tmp.Name(), j.path), durable.SyncDir(filepath.Dir(j.path))); err != nil {
 		return errors.Join(err, tmp.Close())
 	}
 	old := j.file
@@ -138,11 +139,3 @@ func (j *journal) rewrite(events []event) error {
 }
 
 func (j *journal) close() error { return j.file.Close() }
-
-func syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}

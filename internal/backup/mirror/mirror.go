@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"panshi/internal/backup"
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -62,7 +63,7 @@ func New(cfg Config) (*Mirror, error) {
 // that a power cut takes is a destination that has to be read anew.
 func makeState(dirs ...string) error {
 	for _, dir := range dirs {
-		if err := errors.Join(os.MkdirAll(dir, 0o700), syncDir(filepath.Dir(dir))); err != nil {
+		if err := errors.Join(os.MkdirAll(dir, 0o700), durable.SyncDir(filepath.Dir(dir))); err != nil {
 			return err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"panshi/internal/backup/spool"
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -139,7 +140,7 @@ func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return durable.SyncDir(filepath.Dir(path))
 }
 
 // fill merges the files of a plan into one whole copy and that into a database.
@@ -198,16 +199,4 @@ func (m *meter) Write(p []byte) (int, error) {
 		m.tell(m.done)
 	}
 	return n, err
-}
-
-// syncDir keeps the names of a directory.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return nil
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/superfly/ltx"
 
 	"panshi/internal/backup/spool"
+	"panshi/internal/durable"
 )
 
 // The files of the state directory.
@@ -158,14 +159,5 @@ func writeWord(dir, name, word string) error {
 	if err := os.Rename(tmp, filepath.Join(dir, name)); err != nil {
 		return fmt.Errorf("ship: %w", err)
 	}
-	return syncDir(dir)
-}
-
-// syncDir keeps the names of a directory.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("ship: %w", err)
-	}
-	return errors.Join(dir.Sync(), dir.Close())
+	return durable.SyncDir(dir)
 }

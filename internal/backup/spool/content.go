@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 	"panshi/internal/fault"
 )
@@ -23,7 +24,7 @@ func (s *Spool) Write(_ context.Context, f File, content io.Reader) (File, error
 		return File{}, errs.New(errs.Invalid, "spool_name", "this is not the name of a file of a spool").With("file", string(f.Name))
 	}
 	path := s.path(f.Name)
-	if err := makeDir(filepath.Dir(path)); err != nil {
+	if err := durable.MakeDir(filepath.Dir(path)); err != nil {
 		return File{}, s.refused(err)
 	}
 	tmp := path + partial
@@ -36,7 +37,7 @@ func (s *Spool) Write(_ context.Context, f File, content io.Reader) (File, error
 		return File{}, errors.Join(s.refused(err), discard(tmp))
 	}
 	fault.Point("spool.file.linked")
-	if err := errors.Join(os.Remove(tmp), syncDir(filepath.Dir(path))); err != nil {
+	if err := errors.Join(os.Remove(tmp), durable.SyncDir(filepath.Dir(path))); err != nil {
 		return File{}, s.refused(err)
 	}
 	info, err := os.Stat(path)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -34,7 +35,7 @@ type Spool struct {
 // Create makes the directory (0700), removes what an interrupted write left in
 // it, and opens it for writing. Code spool_unusable.
 func Create(dir string, cipher tink.StreamingAEAD) (*Spool, error) {
-	if err := makeDir(dir); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return nil, unusable(dir, err)
 	}
 	if err := removePartial(dir); err != nil {
@@ -173,7 +174,7 @@ func (s *Spool) Remove(_ context.Context, name Name) error {
 		s.files = slices.Delete(s.files, i, i+1)
 	}
 	s.mu.Unlock()
-	if err := syncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := durable.SyncDir(filepath.Dir(path)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return unusable(s.dir, err)
 	}
 	return nil

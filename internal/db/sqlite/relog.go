@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"panshi/internal/durable"
 )
 
 // rewriteLog writes a log that an earlier process left behind once more and
@@ -24,7 +26,7 @@ func rewriteLog(database string) error {
 	if err != nil {
 		return fmt.Errorf("db: opening the log that was left behind: %w", err)
 	}
-	if err := errors.Join(writeOver(log), log.Sync(), log.Close(), syncDir(filepath.Dir(database))); err != nil {
+	if err := errors.Join(writeOver(log), log.Sync(), log.Close(), durable.SyncDir(filepath.Dir(database))); err != nil {
 		return fmt.Errorf("db: securing the log that was left behind: %w", err)
 	}
 	return nil
@@ -48,13 +50,4 @@ func writeOver(file *os.File) error {
 			return err
 		}
 	}
-}
-
-// syncDir keeps the names of a directory.
-func syncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
