@@ -92,3 +92,14 @@ export async function assertFits(page) {
   });
   assert.deepEqual(found, [], `cut or too wide on ${new URL(page.url()).pathname}`);
 }
+
+const consoleTexts = Object.fromEntries(
+  ["zh-CN", "en"].map((lang) => [lang, read(`../../../ui/console/src/locales/${lang}.json`)]),
+);
+
+/** A text of the console's catalogue with its {names} filled in. */
+export function consoleText(lang, key, values = {}) {
+  const found = key.split(".").reduce((part, name) => part?.[name], consoleTexts[lang]);
+  assert.equal(typeof found, "string", `no text ${key} in ${lang}`);
+  return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? `{${name}}`);
+}

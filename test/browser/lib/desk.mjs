@@ -1,0 +1,53 @@
+// What staff do in the console, step by step, and a shop with something to do.
+
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { consoleText } from "./text.mjs";
+
+/** Buys one item as a guest and pays it at the sandbox. @returns the order's number */
+export async function buyPaid(shop, sku, { pay = true, quantity = 1 } = {}) {
+  const order = await shop.api("/orders", { body: { lines: [{ sku_id: sku, quantity }], contact: { email: "buyer.of.things@example.com" } } });
+  if (!pay) return order.order_no;
+  const channel = (await shop.api("/payment_channels")).items[0].id;
+  const { order_no: no, access_token: token } = order;
+  const payment = await shop.api(`/orders/${no}/payments`, { body: { channel }, token });
+  await shop.pay(payment.payment_no);
+  for (let tries = 0; tries < 100; tries++) {
+    const { status } = await shop.api(`/orders/${no}`, { token });
+    if (status !== "pending") return no;
+    await new Promise((done) => setTimeout(done, 50));
+  }
+  throw new Error(`order ${no} is not paid`);
+}
+
+/** Signs in at the door, password first and the code when it is asked for. */
+export async function signIn({ page, lang }, shop, staff) {
+  const t = (key) => consoleText(lang, key);
+  await page.goto(`${shop.console}/`);
+  await page.getByLabel(t("sign_in.login"), { exact: true }).fill(staff.login);
+  await page.getByLabel(t("sign_in.password"), { exact: true }).fill(staff.password);
+  await page.getByRole("button", { name: t("sign_in.next"), exact: true }).click();
+  await page.getByLabel(t("sign_in.code"), { exact: true }).fill(staff.code());
+  await page.getByRole("button", { name: t("sign_in.send"), exact: true }).click();
+  await page.getByRole("heading", { level: 1, name: t("nav.home"), exact: true }).waitFor();
+}
+
+/** Opens a page of the console as one who types its address, and waits for what it shows. */
+export async function open({ page }, shop, path) {
+  await page.goto(`${shop.console}/app/${path}`);
+  await settled(page);
+}
+
+/** Waits until nothing is on its way any more. */
+export async function settled(page) {
+  await page.locator("main h1").first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], main [role="status"]'));
+}
+
+/** Fails if the page is wider than its window. */
+export async function assertNoSideways(page) {
+  const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= window, `${page.url()} is ${wide} wide in a window of ${window}`);
+}
+
+export const aKey = () => `KEY-${randomUUID()}`;
