@@ -16,6 +16,7 @@ import (
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
 	"panshi/internal/reconcile"
+	"panshi/internal/reports"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -41,6 +42,7 @@ type Deps struct {
 	Imports   Imports
 	Accounts  Accounts
 	Reconcile *reconcile.Service
+	Reports   *reports.Service
 	Trail     *audit.Reader
 	Alerts    Alerts
 	Vault     *vault.Vault // opens contacts to mask them
@@ -114,6 +116,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	if err := a.addCards(); err != nil {
 		return nil, err
 	}
+	a.addOverview()
 	a.addOrders()
 	a.addHolds()
 	a.addAccounts()

@@ -51,6 +51,7 @@ func samples(of sampled) map[string]sample {
 		"GET /console/api/v1/skus/{code}/stock":                 {path: "/console/api/v1/skus/card-1/stock", object: true},
 		"PUT /console/api/v1/skus/{code}/stock":                 {path: "/console/api/v1/skus/work-1/stock", body: `{"limited":true,"available":7}`, object: true},
 		"POST /console/api/v1/skus/{code}/cards":                {path: "/console/api/v1/skus/card-1/cards?dry_run=true", body: "X-1", kind: "text/plain", object: true},
+		"GET /console/api/v1/overview":                          {path: "/console/api/v1/overview"},
 		"GET /console/api/v1/orders":                            {path: "/console/api/v1/orders"},
 		"GET /console/api/v1/orders/{order_no}":                 {path: order, object: true},
 		"POST /console/api/v1/orders/{order_no}/contact/reveal": {path: order + "/contact/reveal", object: true},

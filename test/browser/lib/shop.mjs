@@ -94,9 +94,10 @@ class Shop {
     return json(`${this.url}/api/v1${pathname}`, { method: body ? "POST" : "GET", headers, body });
   }
 
-  /** Asks the console's API what needs no session; the answer must be 2xx. */
-  staffApi(pathname, body) {
-    return json(`${this.console}/console/api/v1${pathname}`, { method: "POST", headers: { "Content-Type": "application/json" }, body });
+  /** Asks the console's API, with the token of a sign-in in mode bearer or without one; the answer must be 2xx. */
+  staffApi(pathname, body, token) {
+    const headers = { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    return json(`${this.console}/console/api/v1${pathname}`, { method: body ? "POST" : "GET", headers, body });
   }
 
   /** The one-time link of the first shop's owner. */

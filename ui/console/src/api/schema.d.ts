@@ -495,6 +495,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/overview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sum up today so far, beside the same hours a week before */
+        get: operations["get_overview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/v1/password": {
         parameters: {
             query?: never;
@@ -1488,16 +1505,25 @@ export interface components {
         };
         HoldView: {
             /**
+             * Format: int64
+             * @description The money that it is about, in minor units.
+             */
+            amount: number;
+            /**
              * Format: date-time
              * @description Since when.
              */
             created_at: string;
+            /** @description ISO 4217. */
+            currency: string;
             /** @description What is known. */
             detail: string;
             /** @description The case. */
             id: string;
             /** @description Nothing if the money fits no order. */
             order_id: string;
+            /** @description The order's number; nothing if the money fits no order. */
+            order_no: string;
             /** @description Nothing if the money fits no payment. */
             payment_id: string;
             /** @description Why a person must decide. */
@@ -1824,6 +1850,14 @@ export interface components {
             items: components["schemas"]["OrderSummary"][];
             /** @description Nothing on the last page. */
             next_cursor: string;
+        };
+        OverviewOutBody: {
+            /** @description Of the amounts, ISO 4217. */
+            currency: string;
+            /** @description Since midnight (UTC+8). */
+            today: components["schemas"]["SalesView"];
+            /** @description The same hours of the day a week before. */
+            week_ago: components["schemas"]["SalesView"];
         };
         PasswordInBody: {
             /** @description Six digits of the app that were not used yet, or a recovery code. */
@@ -2159,6 +2193,35 @@ export interface components {
              */
             weight?: number;
         };
+        SalesView: {
+            /**
+             * Format: int64
+             * @description What those were worth, in minor units.
+             */
+            amount: number;
+            /** @description There were more orders than are counted here. */
+            capped: boolean;
+            /**
+             * Format: date-time
+             * @description Orders placed from then on.
+             */
+            from: string;
+            /**
+             * Format: int64
+             * @description How many of them were paid, given back later or not.
+             */
+            paid: number;
+            /**
+             * Format: int64
+             * @description How many orders were placed.
+             */
+            placed: number;
+            /**
+             * Format: date-time
+             * @description And before.
+             */
+            until: string;
+        };
         SignInInBody: {
             /** @description Six digits of the app, or a recovery code. Without it a right password is answered by second_factor_required. */
             code?: string;
@@ -2356,6 +2419,7 @@ export type OrderRefund = components['schemas']['OrderRefund'];
 export type OrderSummary = components['schemas']['OrderSummary'];
 export type OrderView = components['schemas']['OrderView'];
 export type OrdersOutBody = components['schemas']['OrdersOutBody'];
+export type OverviewOutBody = components['schemas']['OverviewOutBody'];
 export type PasswordInBody = components['schemas']['PasswordInBody'];
 export type Problem = components['schemas']['Problem'];
 export type ProductBody = components['schemas']['ProductBody'];
@@ -2372,6 +2436,7 @@ export type ReportView = components['schemas']['ReportView'];
 export type ResolveCaseInBody = components['schemas']['ResolveCaseInBody'];
 export type ResolveInBody = components['schemas']['ResolveInBody'];
 export type RulesInBody = components['schemas']['RulesInBody'];
+export type SalesView = components['schemas']['SalesView'];
 export type SignInInBody = components['schemas']['SignInInBody'];
 export type SignedIn = components['schemas']['SignedIn'];
 export type SkuBody = components['schemas']['SkuBody'];
@@ -5474,6 +5539,89 @@ export interface operations {
                 };
             };
             /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_overview: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OverviewOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -11,11 +11,17 @@ export const sections: { title: string; links: Link[] }[] = [
     title: "section.sell",
     links: [
       { name: "orders", needs: "orders.read" },
+      { name: "products", needs: "products.read" },
+      { name: "cards", needs: "cards.import" },
     ],
   },
   {
     title: "section.money",
     links: [
+      { name: "holds", needs: "orders.read" },
+      { name: "approvals", needs: "approvals.read" },
+      { name: "accounts", needs: "payments.read" },
+      { name: "reconcile", needs: "reconcile.read" },
     ],
   },
   { title: "section.shop", links: [{ name: "alerts", needs: "alerts.read" }] },

@@ -1,1 +1,0 @@
-var e=[{title:``,links:[{name:`home`}]},{title:`section.sell`,links:[{name:`orders`,needs:`orders.read`}]},{title:`section.money`,links:[]},{title:`section.shop`,links:[{name:`alerts`,needs:`alerts.read`}]}];export{e as t};
