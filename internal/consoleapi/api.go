@@ -125,6 +125,8 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addMoney()
 	a.addAlerts()
 	a.addCredits()
+	a.addStaff()
+	a.addAudit()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

@@ -105,6 +105,7 @@ func newKit(t testing.TB) *kit {
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	effects := k.checkout.Effects()
 	maps.Copy(effects, k.accounts.Effects())
+	maps.Copy(effects, k.access.Effects())
 	k.approvals = access.NewApprovals(k.access, effects, access.LogAlert(logger))
 	k.deps = Deps{
 		Approvals: k.approvals, Changes: k.accounts, Settings: offlineSettings,

@@ -22,7 +22,7 @@ type sample struct {
 }
 
 // sampled are the things of merchant one that samples name.
-type sampled struct{ orderNo, hold, account, approval, alert, day, reconcileCase, credit string }
+type sampled struct{ orderNo, hold, account, approval, alert, day, reconcileCase, credit, colleague string }
 
 // samples are by method and pattern. Bodies change nothing that a later row
 // needs, or fail late.
@@ -51,6 +51,10 @@ func samples(of sampled) map[string]sample {
 		"GET /console/api/v1/skus/{code}/stock":                 {path: "/console/api/v1/skus/card-1/stock", object: true},
 		"PUT /console/api/v1/skus/{code}/stock":                 {path: "/console/api/v1/skus/work-1/stock", body: `{"limited":true,"available":7}`, object: true},
 		"POST /console/api/v1/skus/{code}/cards":                {path: "/console/api/v1/skus/card-1/cards?dry_run=true", body: "X-1", kind: "text/plain", object: true},
+		"GET /console/api/v1/audit":                             {path: "/console/api/v1/audit"},
+		"GET /console/api/v1/staff":                             {path: "/console/api/v1/staff"},
+		"POST /console/api/v1/staff/invitations":                {path: "/console/api/v1/staff/invitations", body: `{"role":"operator","reason":"x"}`},
+		"POST /console/api/v1/staff/{id}/disable":               {path: "/console/api/v1/staff/" + of.colleague + "/disable", object: true},
 		"GET /console/api/v1/overview":                          {path: "/console/api/v1/overview"},
 		"GET /console/api/v1/orders":                            {path: "/console/api/v1/orders"},
 		"GET /console/api/v1/orders/{order_no}":                 {path: order, object: true},
@@ -102,7 +106,7 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	credit := o.grant(201, "shop", object{"email": "buyer@example.com", "amount": 5, "reason": "x"})["id"].(string)
 	return k, o, samples(sampled{
 		orderNo: paid.No, hold: holds[0].(map[string]any)["id"].(string), account: account, approval: asked["id"].(string),
-		alert: alerts[0].(map[string]any)["id"].(string), day: dayID.String(), reconcileCase: caseID.String(), credit: credit,
+		alert: alerts[0].(map[string]any)["id"].(string), day: dayID.String(), reconcileCase: caseID.String(), credit: credit, colleague: k.member(k.one),
 	})
 }
 
@@ -288,7 +292,7 @@ func TestPages(t *testing.T) {
 	t.Parallel()
 	k := newKit(t)
 	for path, words := range map[string][2]string{
-		"/setup": {"设置店主账号", "Set the owner"},
+		"/setup": {"设置账号", "Set your account"},
 	} {
 		for i, lang := range []string{"zh-CN", "en"} {
 			w := k.do(ask{path: path, header: map[string]string{"Accept-Language": lang}})

@@ -25,6 +25,8 @@ const pages: RouteRecordRaw[] = [
   { path: "reconcile", name: "reconcile", component: () => import("./pages/ReconcilePage.vue"), meta: { title: "nav.reconcile", needs: "reconcile.read" } },
   { path: "reconcile/:id", name: "day", component: () => import("./pages/DayPage.vue"), props: true, meta: { title: "day.title", needs: "reconcile.read" } },
   { path: "alerts", name: "alerts", component: () => import("./pages/AlertsPage.vue"), meta: { title: "nav.alerts", needs: "alerts.read" } },
+  { path: "staff", name: "staff", component: () => import("./pages/StaffPage.vue"), meta: { title: "nav.staff", needs: "staff.read" } },
+  { path: "audit", name: "audit", component: () => import("./pages/AuditPage.vue"), meta: { title: "nav.audit", needs: "audit.read" } },
   { path: "me", name: "me", component: () => import("./pages/MePage.vue"), meta: { title: "nav.me" } },
   { path: ":rest(.*)*", name: "nowhere", component: () => import("./pages/NowherePage.vue"), meta: { title: "nowhere.title" } },
 ];

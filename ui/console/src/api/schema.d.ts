@@ -126,6 +126,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who did what */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/v1/categories": {
         parameters: {
             query?: never;
@@ -834,6 +851,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/staff": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who works here */
+        get: operations["list_staff"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/v1/staff/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for approval to let somebody new in */
+        post: operations["invite_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/v1/staff/{id}/disable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Shut a member of staff out, from this moment on */
+        post: operations["disable_staff"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1055,7 +1123,7 @@ export interface components {
              * @description What is asked.
              * @enum {string}
              */
-            kind: "refund" | "hold_refund" | "offline_payment" | "refund_limit" | "payment_account" | "payment_account_rules" | "credit_grant" | "credit_take_back";
+            kind: "refund" | "hold_refund" | "offline_payment" | "refund_limit" | "payment_account" | "payment_account_rules" | "credit_grant" | "credit_take_back" | "staff_invite";
             /** @description Login of who asked. */
             maker: string;
             /** @description Who asked. */
@@ -1076,7 +1144,7 @@ export interface components {
             status: "pending" | "approved" | "rejected" | "withdrawn" | "expired";
             /** @description Which one. */
             subject_id: string;
-            /** @description What it is about: order, payment, hold, payment_account, credit or merchant. */
+            /** @description What it is about: order, payment, hold, payment_account, credit, staff or merchant. */
             subject_kind: string;
         };
         ApprovalsOutBody: {
@@ -1100,6 +1168,58 @@ export interface components {
             answers: components["schemas"]["AnswerView"][];
             /** @description As it is now. */
             order: components["schemas"]["OrderView"];
+        };
+        AuditEntry: {
+            /** @description What, dotted. */
+            action: string;
+            /** @description Who; nothing for the system and guests. */
+            actor: string;
+            /** @description system, buyer, staff, platform or command. */
+            actor_kind: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Nothing secret. */
+            detail?: {
+                [key: string]: string;
+            };
+            /** @description The record. */
+            id: string;
+            /** @description Of a member of staff who did it. */
+            login?: string;
+            /** @description In the log too. */
+            request_id: string;
+            /** @description Which one. */
+            subject_id: string;
+            /** @description What it is about: order, product, staff, ... */
+            subject_kind: string;
+        };
+        AuditEvent: {
+            /** @description What, dotted. */
+            action: string;
+            /** @description Who; nothing for the system and guests. */
+            actor: string;
+            /** @description system, buyer, staff, platform or command. */
+            actor_kind: string;
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            at: string;
+            /** @description Nothing secret. */
+            detail?: {
+                [key: string]: string;
+            };
+            /** @description In the log too. */
+            request_id: string;
+        };
+        AuditOutBody: {
+            /** @description The newest first; of the last half year. A page may be short and still have a next one. */
+            items: components["schemas"]["AuditEntry"][];
+            /** @description Nothing on the last page. */
+            next_cursor: string;
         };
         BeginSetupInBody: {
             /** @description What stands behind the # of the set-up link. */
@@ -1535,6 +1655,21 @@ export interface components {
             /** @description Nothing on the last page. */
             next_cursor: string;
         };
+        InviteInBody: {
+            /** @description Who it is, for who approves. */
+            reason: string;
+            /**
+             * @description What the new one will be. Owners are let in by a command on the server.
+             * @enum {string}
+             */
+            role: "operator" | "support" | "engineer" | "auditor" | "custodian";
+        };
+        InviteOutBody: {
+            /** @description The request. */
+            approval: components["schemas"]["ApprovalView"];
+            /** @description The set-up link below the console's address; shown once. It opens nothing until the request is approved, and is good for 24 hours and one use from then on. */
+            path: string;
+        };
         IssueCodeInBody: {
             /** @description For the record. */
             reason: string;
@@ -1594,24 +1729,32 @@ export interface components {
             /** @description Enough to recognise it by. */
             masked: string;
         };
-        OrderEvent: {
-            /** @description What, dotted. */
-            action: string;
-            /** @description Who; nothing for the system and guests. */
-            actor: string;
-            /** @description system, buyer, staff, platform or command. */
-            actor_kind: string;
+        MemberView: {
+            /** @description Whether they may sign in. */
+            active: boolean;
             /**
              * Format: date-time
-             * @description When.
+             * @description Since when.
              */
-            at: string;
-            /** @description Nothing secret. */
-            detail?: {
-                [key: string]: string;
-            };
-            /** @description In the log too. */
-            request_id: string;
+            created_at: string;
+            /** @description The member of staff. */
+            id: string;
+            /** @description How they sign in. */
+            login: string;
+            /**
+             * @description What they are to the shop.
+             * @enum {string}
+             */
+            role: "owner" | "operator" | "support" | "engineer" | "auditor" | "custodian";
+            /**
+             * Format: date-time
+             * @description When they last signed in; missing: never.
+             */
+            signed_in_at?: string;
+        };
+        MembersOutBody: {
+            /** @description The oldest first, 200 at most. */
+            items: components["schemas"]["MemberView"][];
         };
         OrderLine: {
             /**
@@ -1808,7 +1951,7 @@ export interface components {
              */
             expires_at: string;
             /** @description Who did what, the oldest first, at most 200. */
-            history: components["schemas"]["OrderEvent"][];
+            history: components["schemas"]["AuditEvent"][];
             /** @description Of a held order. */
             hold_reason?: string;
             /** @description What was bought. */
@@ -2381,6 +2524,9 @@ export type ApprovalsOutBody = components['schemas']['ApprovalsOutBody'];
 export type ApproveInBody = components['schemas']['ApproveInBody'];
 export type AskInBody = components['schemas']['AskInBody'];
 export type AskOutBody = components['schemas']['AskOutBody'];
+export type AuditEntry = components['schemas']['AuditEntry'];
+export type AuditEvent = components['schemas']['AuditEvent'];
+export type AuditOutBody = components['schemas']['AuditOutBody'];
 export type BeginSetupInBody = components['schemas']['BeginSetupInBody'];
 export type CaseView = components['schemas']['CaseView'];
 export type CasesOutBody = components['schemas']['CasesOutBody'];
@@ -2406,13 +2552,16 @@ export type GrantBody = components['schemas']['GrantBody'];
 export type HoldRefundInBody = components['schemas']['HoldRefundInBody'];
 export type HoldView = components['schemas']['HoldView'];
 export type HoldsOutBody = components['schemas']['HoldsOutBody'];
+export type InviteInBody = components['schemas']['InviteInBody'];
+export type InviteOutBody = components['schemas']['InviteOutBody'];
 export type IssueCodeInBody = components['schemas']['IssueCodeInBody'];
 export type IssueCodeOutBody = components['schemas']['IssueCodeOutBody'];
 export type LevelView = components['schemas']['LevelView'];
 export type LimitBody = components['schemas']['LimitBody'];
 export type LimitInBody = components['schemas']['LimitInBody'];
 export type MaskedContact = components['schemas']['MaskedContact'];
-export type OrderEvent = components['schemas']['OrderEvent'];
+export type MemberView = components['schemas']['MemberView'];
+export type MembersOutBody = components['schemas']['MembersOutBody'];
 export type OrderLine = components['schemas']['OrderLine'];
 export type OrderPayment = components['schemas']['OrderPayment'];
 export type OrderRefund = components['schemas']['OrderRefund'];
@@ -3168,6 +3317,96 @@ export interface operations {
                 };
             };
             /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description The next_cursor of the page before; nothing for the first page. */
+                cursor?: string;
+                /** @description How many items at most. */
+                limit?: number;
+                /** @description Only what these did. */
+                actor_kind?: "system" | "buyer" | "staff" | "platform" | "command";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_cursor, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -8222,6 +8461,314 @@ export interface operations {
                 };
             };
             /** @description Conflict: stock_of_cards */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InviteOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_body, malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: cross_origin, forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disable_staff: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The member of staff. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description No Content */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Bad Request: malformed_body, malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: cross_origin, forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: staff_unknown */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: staff_self */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -24,5 +24,12 @@ export const sections: { title: string; links: Link[] }[] = [
       { name: "reconcile", needs: "reconcile.read" },
     ],
   },
-  { title: "section.shop", links: [{ name: "alerts", needs: "alerts.read" }] },
+  {
+    title: "section.shop",
+    links: [
+      { name: "alerts", needs: "alerts.read" },
+      { name: "staff", needs: "staff.read" },
+      { name: "audit", needs: "audit.read" },
+    ],
+  },
 ];
