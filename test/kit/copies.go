@@ -64,13 +64,19 @@ func (s *Shop) Copies() (c Copies) {
 }
 
 // AwaitCopied waits until the spool has all that was committed, and the one
-// destination all that the spool has.
+// destination all that the spool has. The mirror looks a few times a second, so
+// that only what holds for longer counts.
 func (s *Shop) AwaitCopied() {
 	s.t.Helper()
 	var c Copies
+	held, at := 0, uint64(0)
 	require.Eventually(s.t, func() bool {
 		c = s.Copies()
-		return c.Lag == 0 && len(c.Destinations) == 1 && c.Destinations[0].Restorable && c.Destinations[0].Pending == 0
+		all := c.Lag == 0 && len(c.Destinations) == 1 && c.Destinations[0].Restorable && c.Destinations[0].Pending == 0
+		if held++; !all || c.Transaction != at {
+			held, at = 0, c.Transaction
+		}
+		return held >= 3
 	}, 30*time.Second, 200*time.Millisecond, "%+v", &c)
 }
 
