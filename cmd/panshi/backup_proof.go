@@ -16,6 +16,7 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/proof"
 	"panshi/internal/errs"
+	"panshi/internal/i18n"
 )
 
 type backupVerifyCmd struct {
@@ -229,7 +230,11 @@ func (backupChecklistCmd) Run(ctx context.Context, g *globals, t *terminal) erro
 	if err != nil {
 		return err
 	}
-	if err := t.result(map[string]any{"items": items}, func(w io.Writer) { tellChecklist(w, items) }); err != nil {
+	told, err := wordsOf(items)
+	if err != nil {
+		return err
+	}
+	if err := t.result(map[string]any{"items": told}, func(w io.Writer) { tellChecklist(w, told) }); err != nil {
 		return err
 	}
 	if !proof.AllGreen(items) {
@@ -238,7 +243,25 @@ func (backupChecklistCmd) Run(ctx context.Context, g *globals, t *terminal) erro
 	return nil
 }
 
-func tellChecklist(out io.Writer, items []proof.Item) {
+// itemTold is an item with its evidence in words.
+type itemTold struct {
+	proof.Item
+	Evidence string `json:"evidence"`
+}
+
+func wordsOf(items []proof.Item) ([]itemTold, error) {
+	texts, err := i18n.Load()
+	if err != nil {
+		return nil, err
+	}
+	var told []itemTold
+	for _, i := range items {
+		told = append(told, itemTold{i, i.Text(texts, i18n.English)})
+	}
+	return told, nil
+}
+
+func tellChecklist(out io.Writer, items []itemTold) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tITEM\tAGE\tEVIDENCE")
 	for _, i := range items {
