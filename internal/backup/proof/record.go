@@ -111,7 +111,8 @@ type signed struct {
 	Signature string          `json:"signature"` // Ed25519 over kind, a line feed and record
 }
 
-func encode(kind string, record any, signer Signer) ([]byte, error) {
+// Encode signs a record of a kind. Code backup_proof_unwritable.
+func Encode(kind string, record any, signer Signer) ([]byte, error) {
 	text, err := json.Marshal(record)
 	if err != nil {
 		return nil, unwritable(err)
@@ -125,7 +126,9 @@ func encode(kind string, record any, signer Signer) ([]byte, error) {
 
 func message(kind string, record []byte) []byte { return append([]byte(kind+"\n"), record...) }
 
-func decode(kind string, content []byte, signer ed25519.PublicKey, record any) error {
+// Decode reads what Encode wrote; an error says that signer did not sign it, or not
+// as a record of this kind.
+func Decode(kind string, content []byte, signer ed25519.PublicKey, record any) error {
 	var s signed
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()

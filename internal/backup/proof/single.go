@@ -69,7 +69,7 @@ func (s *Store) Offline() (*Offline, error) {
 
 // keepOne signs a record of which there is one.
 func (s *Store) keepOne(dir, name, kind string, record any, signer Signer) error {
-	content, err := encode(kind, record, signer)
+	content, err := Encode(kind, record, signer)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func readOne[R any](s *Store, kind, name string) (*R, error) {
 		return nil, unreadable(err)
 	}
 	var r R
-	if decode(kind, content, s.signer, &r) != nil {
+	if Decode(kind, content, s.signer, &r) != nil {
 		return nil, nil //nolint:nilnil,nilerr // what we did not sign counts as absent
 	}
 	return &r, nil

@@ -35,7 +35,7 @@ func NewStore(dir string, signer ed25519.PublicKey) *Store { return &Store{dir, 
 
 // Keep signs a record and keeps it durably. Code backup_proof_unwritable.
 func (s *Store) Keep(r Record, signer Signer) error {
-	content, err := encode(kindProof, r, signer)
+	content, err := Encode(kindProof, r, signer)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Store) Last(label string) (*Record, error) {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
 			return &r, nil
 		}
 	}
