@@ -15,7 +15,6 @@ import (
 	"panshi/internal/app"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/proof"
-	"panshi/internal/errs"
 	"panshi/internal/i18n"
 )
 
@@ -62,8 +61,7 @@ func (c backupVerifyCmd) Run(ctx context.Context, g *globals, t *terminal) error
 func verdict(all []app.Verified) error {
 	for _, v := range all {
 		if len(v.Findings) > 0 {
-			return errs.Wrap(errFindings, errs.Integrity, "backup_destination_altered", "the destination does not hold what was stored there").
-				With("name", v.Findings[0].Name)
+			return altered(v.Findings[0])
 		}
 	}
 	if slices.ContainsFunc(all, func(v app.Verified) bool { return v.Failure != "" }) {
@@ -142,8 +140,7 @@ func (c backupProveCmd) Run(ctx context.Context, g *globals, t *terminal) error 
 func proved(all []proof.Record) error {
 	for _, r := range all {
 		if len(r.Findings) > 0 {
-			return errs.Wrap(errFindings, errs.Integrity, "backup_destination_altered", "the destination does not hold what was stored there").
-				With("name", r.Findings[0].Name)
+			return altered(r.Findings[0])
 		}
 	}
 	if slices.ContainsFunc(all, func(r proof.Record) bool { return !r.Good() }) {

@@ -40,7 +40,7 @@ type Fetcher struct {
 
 	objects map[spool.Name]backup.Object
 	boxes   []string
-	sets    []manifest.Set // of an offline disk, the oldest first
+	sets    []manifest.Set    // of an offline disk, the oldest first
 	here    map[string]string // paths of objects that came, by name
 }
 

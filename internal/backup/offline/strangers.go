@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"panshi/internal/backup"
@@ -72,4 +73,12 @@ func sealedAs(path, name string, reader seal.Reader) bool {
 	}
 	_, err = reader.Check(f, name)
 	return err == nil
+}
+
+// Ours are the findings of a verification that are about the backup: a file that
+// somebody else put on the disk under a name that no backup has is a stranger.
+func Ours(findings []manifest.Finding) []manifest.Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f manifest.Finding) bool {
+		return f.Kind == manifest.Forged && !ours(f.Name) && !strings.HasPrefix(f.Name, manifest.Prefix)
+	})
 }

@@ -88,6 +88,7 @@ const (
 	evClouds       = "clouds"
 	evTwoClouds    = "two_clouds"
 	evNoOffline    = "no_offline"
+	evSameDevice   = "offline_same_device"
 	evOffline      = "offline_set"
 	evNoCopy       = "no_destination"
 	evUnproved     = "never_proved"
@@ -218,6 +219,9 @@ func faults(copies []Copy) string {
 func offline(o *Offline, now time.Time) Item {
 	if o == nil {
 		return red(OfflineSet, evNoOffline, nil)
+	}
+	if !o.Apart {
+		return red(OfflineSet, evSameDevice, args{"label": o.Label})
 	}
 	at := o.At
 	if o.Time.Before(at) && at.Sub(o.Time) > freshCopy {

@@ -73,7 +73,8 @@ func (r Record) Why() string {
 type Offline struct {
 	Disk  string    `json:"disk"` // drawn when the disk was taken into use
 	Label string    `json:"label"`
-	At    time.Time `json:"at"` // when the last byte had been read back
+	Apart bool      `json:"apart"` // it was another device than those of data and spool
+	At    time.Time `json:"at"`    // when the last byte had been read back
 	Took  int64     `json:"took_ns"`
 
 	Generation  string    `json:"generation"` // of the recovery point
