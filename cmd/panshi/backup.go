@@ -69,6 +69,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
 	tellCopies(out, s.Destinations)
+	tellSchedule(out, s.Schedule)
 }
 
 func tellCopies(out io.Writer, copies []backup.Copy) {

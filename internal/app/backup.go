@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/tink-crypto/tink-go/v2/tink"
-
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -102,7 +102,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
 	opened.backup = shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+			if err := startShipping(ctx, cfg, shipper, v); err != nil {
 				return err
 			}
 			return mirrored.start(ctx, cfg, shipper, log)
@@ -110,6 +110,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
+			status.Schedule = planned(shipper, settings.Interval, status.Destinations)
 			return status, err
 		},
 	}
@@ -117,12 +118,12 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	return opened, nil
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
+func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, cipher)
+	return shipper.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no

@@ -1,0 +1,40 @@
+package app
+
+import (
+	"time"
+
+	"panshi/internal/backup"
+	"panshi/internal/backup/ship"
+)
+
+// offlineEvery is how often somebody should plug a disk in.
+const offlineEvery = 7 * 24 * time.Hour
+
+// planned tells what shipping did last and does next, every kind of work once
+// or once a destination.
+func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy) []backup.Planned {
+	at, failed := s.Last()
+	sent := backup.Planned{What: backup.PlannedShip, LastGood: at, Next: at.Add(interval)}
+	if at.IsZero() {
+		sent.Next = time.Time{}
+	}
+	if failed != "" {
+		sent.Note = failed
+	}
+	last, next := s.Fulls()
+	all := []backup.Planned{sent, {What: backup.PlannedFull, LastGood: last, Next: next}}
+	if len(copies) == 0 {
+		return all
+	}
+	return append(all, offline(time.Time{}))
+}
+
+// offline is the weekly copy to a disk that was last written at a time, zero if
+// it never was.
+func offline(last time.Time) backup.Planned {
+	p := backup.Planned{What: backup.PlannedOffline, LastGood: last, Note: "never"}
+	if !last.IsZero() {
+		p.Next, p.Note = last.Add(offlineEvery), ""
+	}
+	return p
+}
