@@ -60,6 +60,9 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 		if log, err = manifest.Read(ctx, from, keys.Signer()); err == nil {
 			reach, _ := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live))))
 			seen.Full, seen.To = reach.Full.Time, reach.Time
+			if until := log.Complete(); until.After(seen.To) {
+				seen.To = until // nothing happened since
+			}
 			err = manifest.Report{Log: log}.Err()
 		}
 	}

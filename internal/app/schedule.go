@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/ship"
 )
 
@@ -26,7 +27,20 @@ func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy) []ba
 	if len(copies) == 0 {
 		return all
 	}
+	for _, c := range copies {
+		all = append(all, attested(c))
+	}
 	return append(all, offline(time.Time{}))
+}
+
+// attested is how long ago a destination last had everything, signed, and when
+// it will say so again if nothing happens.
+func attested(c backup.Copy) backup.Planned {
+	p := backup.Planned{What: backup.PlannedAttest, Label: c.Label, LastGood: c.Complete}
+	if !c.Complete.IsZero() {
+		p.Next = c.Complete.Add(mirror.AttestEvery)
+	}
+	return p
 }
 
 // offline is the weekly copy to a disk that was last written at a time, zero if

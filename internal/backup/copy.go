@@ -9,6 +9,7 @@ type Copy struct {
 	Following    bool          `json:"following"`  // false: it waits for a whole copy
 	Restorable   bool          `json:"restorable"` // it has a whole copy and what follows it
 	To           time.Time     `json:"to,omitzero"`
+	Complete     time.Time     `json:"complete,omitzero"` // everything until then is there, signed
 	Objects      int           `json:"objects"`
 	Bytes        int64         `json:"bytes"`
 	Pending      int           `json:"pending"` // files that it lacks
@@ -26,6 +27,18 @@ type Copy struct {
 	// why it was not. If neither is set, none was tried.
 	Proved      time.Time `json:"proved,omitzero"`
 	ProofFailed string    `json:"proof_failed,omitempty"`
+}
+
+// Point is the time of the newest state that a restore gets: that of the last
+// commit there, or later when nothing happened since; zero if there is none.
+func (c Copy) Point() time.Time {
+	switch {
+	case !c.Restorable:
+		return time.Time{}
+	case c.Complete.After(c.To):
+		return c.Complete
+	}
+	return c.To
 }
 
 // Ails tells whether somebody should look at it.

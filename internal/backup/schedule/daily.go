@@ -28,14 +28,9 @@ func NewDaily(shop string, zone *time.Location) Daily {
 	return Daily{zone: zone, offset: time.Duration(spread) * time.Second}
 }
 
-// on is the moment of a local day. A clock that jumps from 03:00 to 04:00 on
-// that day leaves it inside the window.
+// on is the moment of a local day.
 func (d Daily) on(year int, month time.Month, day int) time.Time {
-	at := time.Date(year, month, day, opens, 0, int(d.offset/time.Second), 0, d.zone)
-	if at.Hour() < opens {
-		at = at.Add(time.Hour)
-	}
-	return at
+	return time.Date(year, month, day, opens, 0, int(d.offset/time.Second), 0, d.zone)
 }
 
 // Last is the newest moment that is not after now.

@@ -101,6 +101,10 @@ func Look(ctx context.Context, s *spool.Spool) (Status, error) {
 // Lag is the age of the oldest commit that is not in the spool, 0 if all are.
 func (s *Shipper) Lag() time.Duration { return s.progress.lag() }
 
+// Complete is the time before which everything that was committed is in the
+// spool, zero before the first shipment.
+func (s *Shipper) Complete() time.Time { return s.progress.complete() }
+
 // Age is how long ago the spool was last known to have everything; before the
 // first time it is as old as the process thinks time is.
 func (s *Shipper) Age() time.Duration {
