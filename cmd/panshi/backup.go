@@ -107,6 +107,8 @@ func stateOf(c backup.Copy) string {
 		return strings.Join(append(slices.Clone(c.Alarms), c.Failure), " ")
 	case !c.Following:
 		return "waits for a whole copy"
+	case c.ProofFailed != "" || c.Proved.IsZero():
+		return "unproved"
 	}
 	return "good"
 }

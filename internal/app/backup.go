@@ -28,6 +28,8 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// work proves what is due until ctx ends.
+	work func(ctx context.Context)
 }
 
 // spoolDir is where the spool of cfg is, "" if it has none.
@@ -64,6 +66,7 @@ func (c Config) validateSpool() error {
 func atRest(cfg Config) shipping {
 	return shipping{
 		start: func(context.Context, *vault.Vault) error { return nil },
+		work:  func(context.Context) {},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -93,6 +96,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
+	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
@@ -110,9 +114,10 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
-			status.Schedule = planned(shipper, settings.Interval, status.Destinations)
+			status.Schedule = planned(shipper, settings.Interval, status.Destinations, proofs)
 			return status, err
 		},
+		work: proofs.run,
 	}
 	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
 	return opened, nil

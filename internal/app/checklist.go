@@ -122,12 +122,15 @@ func (c Config) withProofs(copies []backup.Copy) []backup.Copy {
 		return copies
 	}
 	for i, one := range copies {
-		last, err := c.proofs(keys).Last(one.Label)
-		if err != nil || last == nil {
+		last, good, err := c.proofs(keys).Newest(one.Label)
+		if err != nil {
 			continue
 		}
-		if copies[i].ProofFailed = last.Why(); last.Good() {
-			copies[i].Proved = last.At
+		if last != nil {
+			copies[i].ProofTried, copies[i].ProofFailed = last.At, last.Why()
+		}
+		if good != nil {
+			copies[i].Proved, copies[i].ProvedFull = good.At, good.Full
 		}
 	}
 	return copies

@@ -162,7 +162,7 @@ func (c *copies) told() []backup.Copy {
 	}
 	for _, s := range m.Status() {
 		all = append(all, backup.Copy{
-			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Complete: s.Complete, Objects: s.Objects,
+			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Complete: s.Complete, Full: s.Reach.Full.Time, Objects: s.Objects,
 			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: s.Alarms,
 			Chain: s.Head.Chain, Manifest: s.Head.Number, ManifestSHA256: s.Head.SHA256,
 		})

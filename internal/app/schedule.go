@@ -13,7 +13,7 @@ const offlineEvery = 7 * 24 * time.Hour
 
 // planned tells what shipping did last and does next, every kind of work once
 // or once a destination.
-func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy) []backup.Planned {
+func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy, proofs *proving) []backup.Planned {
 	at, failed := s.Last()
 	sent := backup.Planned{What: backup.PlannedShip, LastGood: at, Next: at.Add(interval)}
 	if at.IsZero() {
@@ -30,6 +30,7 @@ func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy) []ba
 	for _, c := range copies {
 		all = append(all, attested(c))
 	}
+	all = append(all, proofs.planned(copies, next)...)
 	return append(all, offline(time.Time{}))
 }
 

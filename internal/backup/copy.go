@@ -23,9 +23,15 @@ type Copy struct {
 	Manifest       uint64 `json:"manifest,omitempty"`
 	ManifestSHA256 Digest `json:"manifest_sha256"`
 
-	// Proved is when the last restore from here was found sound; ProofFailed says
-	// why it was not. If neither is set, none was tried.
+	// Full is the time of the newest whole copy there.
+	Full time.Time `json:"full,omitzero"`
+
+	// Proved is when a restore from here was last found sound, ProvedFull the time
+	// of the whole copy that it began with. ProofTried is when one was last tried;
+	// ProofFailed says why that one was not sound. If none is set, none was tried.
 	Proved      time.Time `json:"proved,omitzero"`
+	ProvedFull  time.Time `json:"proved_full,omitzero"`
+	ProofTried  time.Time `json:"proof_tried,omitzero"`
 	ProofFailed string    `json:"proof_failed,omitempty"`
 }
 

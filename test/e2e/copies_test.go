@@ -29,17 +29,26 @@ type copies struct {
 	} `json:"destinations"`
 }
 
-// nas has a shop with a recovery sheet copy itself to a directory; it starts.
+// nas has a shop with a recovery sheet copy itself to a directory; it starts, and
+// proves nothing by itself.
 func nas(t *testing.T, platform *kit.Platform) (shop *kit.Shop, dir, sheet string) {
 	t.Helper()
+	shop, dir, sheet = nasStopped(t, platform, "backup.prove=off")
+	shop.Start()
+	return shop, dir, sheet
+}
+
+// nasStopped is nas with settings and without the start.
+func nasStopped(t *testing.T, platform *kit.Platform, settings ...string) (shop *kit.Shop, dir, sheet string) {
+	t.Helper()
 	dir = filepath.Join(t.TempDir(), "nas")
-	shop = kit.Stopped(t, platform, "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
+	settings = append(settings, "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
+	shop = kit.Stopped(t, platform, settings...)
 	require.Error(t, shop.TryStart(), "there is no sheet to seal to")
 	r := shop.Run("key", "recovery", "new")
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	sheet = filepath.Join(t.TempDir(), "sheet.txt")
 	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
-	shop.Start()
 	return shop, dir, sheet
 }
 

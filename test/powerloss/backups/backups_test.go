@@ -185,7 +185,7 @@ func runMirror(t *testing.T, m *machine, source mirrortest.Spool, keys *seal.Key
 		Dir: filepath.Join(m.dir, "state"), Source: source, Keys: keys, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 		Alert: func(mirror.Alert) {}, WantFull: func(string) {},
 		Complete: time.Now,
-		Sums: func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
+		Sums:     func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
 		Targets: []mirror.Target{
 			{Label: "a", Dest: dest, Retention: mirror.DefaultRetention(), LagAlarm: time.Minute},
 		},
