@@ -674,6 +674,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/reconcile/cases/{id}/adjust/request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask for approval to have the books follow the bill */
+        post: operations["request_reconcile_adjust"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/v1/reconcile/cases/{id}/resolve": {
         parameters: {
             query?: never;
@@ -1123,7 +1140,7 @@ export interface components {
              * @description What is asked.
              * @enum {string}
              */
-            kind: "refund" | "hold_refund" | "offline_payment" | "refund_limit" | "payment_account" | "payment_account_rules" | "credit_grant" | "credit_take_back" | "staff_invite";
+            kind: "refund" | "hold_refund" | "offline_payment" | "refund_limit" | "payment_account" | "payment_account_rules" | "credit_grant" | "credit_take_back" | "reconcile_adjust" | "staff_invite";
             /** @description Login of who asked. */
             maker: string;
             /** @description Who asked. */
@@ -1144,7 +1161,7 @@ export interface components {
             status: "pending" | "approved" | "rejected" | "withdrawn" | "expired";
             /** @description Which one. */
             subject_id: string;
-            /** @description What it is about: order, payment, hold, payment_account, credit, staff or merchant. */
+            /** @description What it is about: order, payment, hold, payment_account, credit, reconcile_case, staff or merchant. */
             subject_kind: string;
         };
         ApprovalsOutBody: {
@@ -7004,7 +7021,133 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: reconcile_case_changed, reconcile_still_moving */
+            /** @description Conflict: approval_required, reconcile_case_changed, reconcile_still_moving */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, reconcile_decision, reconcile_reason, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    request_reconcile_adjust: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The case. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AdjustCaseInBody"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApprovalView"];
+                };
+            };
+            /** @description Bad Request: malformed_body, malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: cross_origin, forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: reconcile_case_unknown */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Conflict: approval_pending, reconcile_case_changed, reconcile_still_moving */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7128,7 +7271,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Conflict: reconcile_case_changed, reconcile_still_moving */
+            /** @description Conflict: approval_required, reconcile_case_changed, reconcile_still_moving */
             409: {
                 headers: {
                     [name: string]: unknown;

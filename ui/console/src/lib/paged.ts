@@ -100,6 +100,8 @@ export function useDeed() {
   return { busy, fault, run };
 }
 
+export type Deed = ReturnType<typeof useDeed>;
+
 /** Faults are shown; anything else is a mistake in this program and belongs to the console. */
 export function faultFrom(error: unknown): Fault {
   if (error instanceof Fault) return error;
