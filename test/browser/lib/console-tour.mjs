@@ -16,7 +16,7 @@ export async function openConsole() {
     await buyPaid(shop, card.skus[0].id, { pay: false });
     const paid = await buyPaid(shop, card.skus[0].id, { quantity: 2 });
     await askForSomething(shop, owner);
-    return { shop, owner, card, paid, work };
+    return { shop, owner, card, manual, paid, work };
   } catch (fault) {
     await shop.stop();
     throw fault;

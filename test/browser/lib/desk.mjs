@@ -1,7 +1,6 @@
 // What staff do in the console, step by step, and a shop with something to do.
 
 import assert from "node:assert/strict";
-import { randomUUID } from "node:crypto";
 import { consoleText } from "./text.mjs";
 
 /** Buys one item as a guest and pays it at the sandbox. @returns the order's number */
@@ -44,10 +43,27 @@ export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], main [role="status"]'));
 }
 
-/** Fails if the page is wider than its window. */
-export async function assertNoSideways(page) {
-  const [wide, window] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
-  assert.ok(wide <= window, `${page.url()} is ${wide} wide in a window of ${window}`);
-}
+/** The control with a label in the visitor's language. */
+export const field = ({ page, lang }, key) => page.getByLabel(consoleText(lang, key), { exact: true });
 
-export const aKey = () => `KEY-${randomUUID()}`;
+/** The button with a text in the visitor's language. */
+export const press = ({ page, lang }, key, values) => page.getByRole("button", { name: consoleText(lang, key, values), exact: true });
+
+/**
+ * Fails if a browser complained of anything but what is its way to tell that
+ * nobody is signed in, spoke to another origin, or if scripts store more than
+ * the language or can read the session.
+ */
+export async function assertKept({ page, context, record }, shop, secrets) {
+  const asked = `${shop.console}/console/api/v1/session`;
+  const expected = (line) => line === `401: ${asked}` || (line.includes("status of 401") && line.endsWith(asked));
+  assert.deepEqual(record.complaints.filter((line) => !expected(line)), [], "the browser complained");
+  const strangers = record.urls.filter((url) => !url.startsWith("data:") && new URL(url).origin !== shop.console);
+  assert.deepEqual(strangers, [], "requests to other origins");
+  const kept = await page.evaluate(() => [Object.keys(localStorage), Object.keys(sessionStorage), document.cookie]);
+  assert.deepEqual([kept[0].filter((key) => key !== "panshi.lang"), kept[1], kept[2]], [[], [], ""], "scripts store something");
+  for (const cookie of await context.cookies()) assert.ok(cookie.httpOnly && cookie.sameSite === "Strict", `cookie ${cookie.name}`);
+  for (const secret of secrets) {
+    assert.ok(!record.urls.some((url) => decodeURIComponent(url).includes(secret)), "a secret stands in an address");
+  }
+}

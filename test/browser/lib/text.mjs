@@ -50,11 +50,11 @@ export async function assertLanguage(page, lang) {
 }
 
 // collect runs in the page. What is marked as another language (the language
-// switch), code, and the name by which the sandbox knows a merchant are nobody's
-// text.
+// switch), code, what merchants and buyers wrote (.theirs), and the name by which
+// the sandbox knows a merchant are nobody's text.
 function collect() {
   const lang = document.documentElement.lang;
-  const foreign = (element) => element.closest("code, pre, script, style, noscript, .language, .merchant")
+  const foreign = (element) => element.closest("code, pre, script, style, noscript, .language, .merchant, .theirs")
     || element.closest("[lang]").lang !== lang;
   const all = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);

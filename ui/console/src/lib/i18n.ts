@@ -36,3 +36,6 @@ export const word = (group: string, value: string): string => {
   const key = `${group}.${value}`;
   return i18n.global.te(key) ? t(key) : value;
 };
+
+/** What merchants named in both languages, in the reader's; the Chinese name where there is no other. */
+export const named = (of: { title: string; title_en?: string }): string => (currentLang() === "en" && of.title_en ? of.title_en : of.title);
