@@ -65,7 +65,8 @@ type signed struct {
 	Signature string          `json:"signature"` // Ed25519 over kind, a line feed and record
 }
 
-func encode(kind string, record any, signer Signer) ([]byte, error) {
+// Encode writes and signs a record of a kind; the signature covers the kind.
+func Encode(kind string, record any, signer Signer) ([]byte, error) {
 	text, err := json.Marshal(record)
 	if err != nil {
 		return nil, unwritable(err)
@@ -79,7 +80,8 @@ func encode(kind string, record any, signer Signer) ([]byte, error) {
 
 func message(kind string, record []byte) []byte { return append([]byte(kind+"\n"), record...) }
 
-func decode(kind string, content []byte, signer ed25519.PublicKey, record any) error {
+// Decode reads a record of a kind that signer signed.
+func Decode(kind string, content []byte, signer ed25519.PublicKey, record any) error {
 	var s signed
 	d := json.NewDecoder(bytes.NewReader(content))
 	d.DisallowUnknownFields()

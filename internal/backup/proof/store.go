@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -32,12 +33,12 @@ func NewStore(dir string, signer ed25519.PublicKey) *Store { return &Store{dir, 
 
 // Keep signs a record and keeps it durably. Code backup_proof_unwritable.
 func (s *Store) Keep(r Record, signer Signer) error {
-	content, err := encode(kindProof, r, signer)
+	content, err := Encode(kindProof, r, signer)
 	if err != nil {
 		return err
 	}
 	dir := filepath.Join(s.dir, r.Destination)
-	if err := keep(dir, fmt.Sprintf("%013d%s", r.At.UnixMilli(), ending), content); err != nil {
+	if err := durable.WriteFile(filepath.Join(dir, fmt.Sprintf("%013d%s", r.At.UnixMilli(), ending)), content); err != nil {
 		return unwritable(err)
 	}
 	return s.thin(dir)
@@ -46,11 +47,11 @@ func (s *Store) Keep(r Record, signer Signer) error {
 // KeepCards signs and keeps the record of a bundle of card keys, in the place of
 // the last one.
 func (s *Store) KeepCards(r CardsRecord, signer Signer) error {
-	content, err := encode(kindCards, r, signer)
+	content, err := Encode(kindCards, r, signer)
 	if err != nil {
 		return err
 	}
-	if err := keep(s.dir, cardsFile, content); err != nil {
+	if err := durable.WriteFile(filepath.Join(s.dir, cardsFile), content); err != nil {
 		return unwritable(err)
 	}
 	return nil
@@ -69,7 +70,7 @@ func (s *Store) Last(label string) (*Record, error) {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
 			return &r, nil
 		}
 	}
@@ -86,7 +87,7 @@ func (s *Store) Cards() (*CardsRecord, error) {
 		return nil, unreadable(err)
 	}
 	var r CardsRecord
-	if decode(kindCards, content, s.signer, &r) != nil {
+	if Decode(kindCards, content, s.signer, &r) != nil {
 		return nil, nil //nolint:nilnil,nilerr // what we did not sign counts as absent
 	}
 	return &r, nil
@@ -116,30 +117,6 @@ func (s *Store) thin(dir string) error {
 		return unwritable(err)
 	}
 	return nil
-}
-
-// keep writes a file durably, in the place of one of that name.
-func keep(dir, name string, content []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func unreadable(err error) error {
