@@ -126,6 +126,28 @@ func (c Config) rehearsing() (io.Closer, error) {
 	return lock, err
 }
 
+// rehearseAgain is how long who waits for another rehearsal waits between looks.
+const rehearseAgain = time.Second
+
+// Alone waits until no drill runs, and lets none begin until it is closed; wait
+// is called once if there is one.
+func (p *Prover) Alone(ctx context.Context, wait func()) (io.Closer, error) {
+	for told := false; ; told = true {
+		lock, err := p.cfg.rehearsing()
+		if errs.CodeOf(err) != "drill_running" {
+			return lock, err
+		}
+		if !told {
+			wait()
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(rehearseAgain):
+		}
+	}
+}
+
 const scratchPrefix = ".drilling-"
 
 // sweepScratch takes away what a drill left that was killed: it has keys.

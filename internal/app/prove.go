@@ -125,19 +125,14 @@ func (p *Prover) verify(ctx context.Context, label string, progress restore.Prog
 // Prove verifies a destination, restores its newest recovery point into a new
 // directory below scratch ("" is beside the data), checks every invariant there,
 // counts what there is, and takes it away again. The record is kept, good or
-// not. Codes backup_strict: this machine cannot open its copies; drill_running.
-func (p *Prover) Prove(ctx context.Context, label, scratch string, progress restore.Progress) (r proof.Record, err error) {
+// not. Code backup_strict: this machine cannot open its copies.
+func (p *Prover) Prove(ctx context.Context, label, scratch string, progress restore.Progress) (proof.Record, error) {
 	if p.keys.Strict() {
 		return proof.Record{}, errs.New(errs.Conflict, "backup_strict",
 			"this shop keeps nothing that opens its copies (strict); restore one with the recovery sheet on another machine to prove it")
 	}
-	lock, err := p.cfg.rehearsing()
-	if err != nil {
-		return proof.Record{}, err
-	}
-	defer func() { err = errors.Join(err, lock.Close()) }()
 	start := clock.System{}.Now()
-	r = proof.Record{Destination: label, Region: p.cfg.Backup.named(label).Region, Version: Version()}
+	r := proof.Record{Destination: label, Region: p.cfg.Backup.named(label).Region, Version: Version()}
 	seen, err := p.Verify(ctx, label, progress)
 	if err != nil {
 		return r, err

@@ -6,21 +6,16 @@ import (
 	"path/filepath"
 )
 
-// WriteFile writes a file (0600) in the place of one of that name, whole or not
-// at all, and makes it and the directory if that is missing. When it returns
-// nil, content and name survive a power cut.
+// WriteFile replaces a small file (0600): after a crash there is the old content
+// or the new one.
 func WriteFile(path string, content []byte) error {
 	dir := filepath.Dir(path)
-	if err := MakeDir(dir); err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(dir, ".new-")
+	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".new-")
 	if err != nil {
 		return err
 	}
 	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
+	if err = errors.Join(err, tmp.Sync(), tmp.Close()); err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}
 	if err != nil {

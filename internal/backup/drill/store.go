@@ -54,7 +54,7 @@ func (s *Store) Keep(r Report, html []byte, signer proof.Signer) (Kept, error) {
 	path := filepath.Join(s.dir, filepath.FromSlash(k.ID))
 	k.Page = path + paper
 	// The page first: a report without its page would be one that nobody reads.
-	if err := errors.Join(durable.WriteFile(k.Page, html), durable.WriteFile(path+ending, content)); err != nil {
+	if err := errors.Join(durable.MakeDir(filepath.Dir(path)), durable.WriteFile(k.Page, html), durable.WriteFile(path+ending, content)); err != nil {
 		return k, unwritable(err)
 	}
 	return k, s.thin(r.Drill)

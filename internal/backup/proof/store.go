@@ -38,7 +38,7 @@ func (s *Store) Keep(r Record, signer Signer) error {
 		return err
 	}
 	dir := filepath.Join(s.dir, r.Destination)
-	if err := durable.WriteFile(filepath.Join(dir, fmt.Sprintf("%013d%s", r.At.UnixMilli(), ending)), content); err != nil {
+	if err := keep(dir, fmt.Sprintf("%013d%s", r.At.UnixMilli(), ending), content); err != nil {
 		return unwritable(err)
 	}
 	return s.thin(dir)
@@ -51,7 +51,7 @@ func (s *Store) KeepCards(r CardsRecord, signer Signer) error {
 	if err != nil {
 		return err
 	}
-	if err := durable.WriteFile(filepath.Join(s.dir, cardsFile), content); err != nil {
+	if err := keep(s.dir, cardsFile, content); err != nil {
 		return unwritable(err)
 	}
 	return nil
@@ -117,6 +117,14 @@ func (s *Store) thin(dir string) error {
 		return unwritable(err)
 	}
 	return nil
+}
+
+// keep writes a file durably, in the place of one of that name.
+func keep(dir, name string, content []byte) error {
+	if err := durable.MakeDir(dir); err != nil {
+		return err
+	}
+	return durable.WriteFile(filepath.Join(dir, name), content)
 }
 
 func unreadable(err error) error {

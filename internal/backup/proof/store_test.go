@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"panshi/internal/durable"
 )
 
 type key ed25519.PrivateKey
@@ -83,7 +81,7 @@ func TestOldRecordsGo(t *testing.T) {
 	public, private := drawn(t)
 	dir := t.TempDir()
 	for i := range kept + 3 {
-		require.NoError(t, durable.WriteFile(filepath.Join(dir, "nas", time.Unix(int64(i), 0).UTC().Format("20060102150405")+ending), nil))
+		require.NoError(t, keep(filepath.Join(dir, "nas"), time.Unix(int64(i), 0).UTC().Format("20060102150405")+ending, nil))
 	}
 	s := NewStore(dir, public)
 	require.NoError(t, s.Keep(Record{Destination: "nas", At: now()}, private))
