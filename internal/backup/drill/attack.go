@@ -77,7 +77,7 @@ func (e *exercise) attack(ctx context.Context, c Copy, d *Damage) error {
 	}
 	for _, name := range names {
 		switch {
-		case c.Locked && Locked(name) || c.NoDelete && !c.Locked:
+		case c.Locked && backup.Lockable(name) || c.NoDelete && !c.Locked:
 		case c.Locked:
 			// Overwritten; the owner has deleted the newer version, and the old one of
 			// what was not locked had gone.
@@ -94,14 +94,6 @@ func (e *exercise) attack(ctx context.Context, c Copy, d *Damage) error {
 		}
 	}
 	return nil
-}
-
-// Locked tells whether an object is among those that a destination with locks is
-// asked to lock: what a restore begins with, what follows in compacted form, and
-// the keys.
-func Locked(name string) bool {
-	s, ok := backup.ParseSegment(name)
-	return ok && s.Level > 0 || strings.HasPrefix(name, "box/")
 }
 
 // lostTo sees that nothing comes back from a copy that was encrypted.

@@ -56,7 +56,8 @@ func (d *Damage) Flip(name string, bit uint64) {
 func (d *Damage) Put(ctx context.Context, name string, body backup.Body) error {
 	r, err := d.Get(ctx, name, 0, 1)
 	if err == nil {
-		return errors.Join(backup.Exists(name, nil), r.Close())
+		_ = r.Close() // it was only looked for
+		return backup.Exists(name, nil)
 	}
 	if !backup.Is(err, "backup_object_missing") {
 		return err
@@ -71,6 +72,9 @@ func (d *Damage) Put(ctx context.Context, name string, body backup.Body) error {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if _, taken := d.own[name]; taken {
+		return backup.Exists(name, nil) // somebody was faster
+	}
 	d.own[name] = content
 	delete(d.gone, name)
 	return nil
@@ -78,6 +82,9 @@ func (d *Damage) Put(ctx context.Context, name string, body backup.Body) error {
 
 // Get implements backup.Destination.
 func (d *Damage) Get(ctx context.Context, name string, offset, length int64) (io.ReadCloser, error) {
+	if err := possible(ctx, name); err != nil {
+		return nil, err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	own, ours := d.own[name]
@@ -100,6 +107,14 @@ func (d *Damage) Get(ctx context.Context, name string, offset, length int64) (io
 		return &flipping{ReadCloser: r, left: int64(bit/8) - offset, mask: 1 << (bit % 8)}, nil
 	}
 	return &scrambled{r, sha256.Sum256([]byte(name)), offset}, nil
+}
+
+// possible tells whether a call may begin.
+func possible(ctx context.Context, name string) error {
+	if ctx.Err() != nil {
+		return backup.Unavailable(ctx.Err())
+	}
+	return backup.ValidName(name)
 }
 
 // section is the part of content that a range asks for.
@@ -178,7 +193,10 @@ func (d *Damage) hides(name string) bool {
 }
 
 // Delete implements backup.Destination: it is gone here, and there where it was.
-func (d *Damage) Delete(_ context.Context, name string) error {
+func (d *Damage) Delete(ctx context.Context, name string) error {
+	if err := possible(ctx, name); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.dead {
