@@ -167,11 +167,6 @@ func (d *Driller) world(copies []drill.Copy) drill.World {
 		},
 		Clock: clock.System{}, Version: Version(),
 	}
-	if d.o.Cards != nil {
-		w.WithCards = func(ctx context.Context, s drill.Shop) error {
-			return s.(*drillShop).bringCards(ctx, d.reader, d.o.Cards)
-		} //nolint:forcetypeassert // restore makes them all
-	}
 	for _, t := range Columns() {
 		w.Tables = append(w.Tables, t.Name)
 	}
@@ -254,10 +249,14 @@ func (d *Driller) restore(ctx context.Context, from drill.Copy, want drill.Want,
 	if err != nil {
 		return out, errors.Join(err, os.RemoveAll(dir))
 	}
-	return drill.Restored{
+	out = drill.Restored{
 		Shop: shop, Transaction: done.Transaction, Time: done.Time, Bytes: done.Bytes,
 		Invariants: len(done.Check.Results), Violations: done.Check.Violations,
-	}, nil
+	}
+	if d.o.Cards != nil {
+		out.WithCards = func(ctx context.Context) error { return shop.bringCards(ctx, d.reader, d.o.Cards) }
+	}
+	return out, nil
 }
 
 func (d *Driller) restoreIn(ctx context.Context, dir string, from drill.Copy, want drill.Want, progress restore.Progress) (*drillShop, Restored, error) {

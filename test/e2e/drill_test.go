@@ -39,7 +39,7 @@ type drilled struct {
 // otherDisk is a directory on another device than the tests' own.
 func otherDisk(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "panshi-drill-")
+	dir, err := os.MkdirTemp("/dev/shm", "panshi-drill-") //nolint:usetesting // it must be on another device
 	if err != nil {
 		t.Skipf("there is no second device here: %v", err)
 	}

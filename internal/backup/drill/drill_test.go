@@ -57,10 +57,10 @@ func TestRansomwareFindsAFalseProtection(t *testing.T) {
 	kept := far()
 	kept.Locked = true
 	w := newWorld(t, kept)
-	real := w.Restore
+	honest := w.Restore
 	w.Restore = func(ctx context.Context, from drill.Copy, want drill.Want, p drill.Progress) (drill.Restored, error) {
 		require.NoError(t, from.Dest.List(ctx, "box/", func(o backup.Object) error { return from.Dest.Delete(ctx, o.Name) }))
-		return real(ctx, from, want, p)
+		return honest(ctx, from, want, p)
 	}
 	require.NotEmpty(t, w.run(drill.Ransomware, drill.Options{}).Failure)
 }
@@ -70,14 +70,14 @@ func TestDamageThatNobodySeesFails(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, near(), far())
 	require.Empty(t, w.run(drill.CorruptObject, drill.Options{}).Failure)
-	real := w.Restore
+	honest := w.Restore
 	w.Restore = func(ctx context.Context, from drill.Copy, want drill.Want, p drill.Progress) (drill.Restored, error) {
 		for _, c := range w.Copies {
 			if c.Label == from.Label {
 				from = c // as if it did not read what it restores
 			}
 		}
-		return real(ctx, from, want, p)
+		return honest(ctx, from, want, p)
 	}
 	require.Equal(t, "drill_undetected", w.run(drill.CorruptObject, drill.Options{}).Failure)
 }
@@ -109,9 +109,9 @@ func TestGoalsAreKept(t *testing.T) {
 		"drill_slow":       func(w *world, _ *drill.Restored) { w.clock().Advance(31 * time.Minute) },
 	} {
 		w := newWorld(t, near())
-		real := w.Restore
+		honest := w.Restore
 		w.Restore = func(ctx context.Context, from drill.Copy, wanted drill.Want, p drill.Progress) (drill.Restored, error) {
-			r, err := real(ctx, from, wanted, p)
+			r, err := honest(ctx, from, wanted, p)
 			plant(w, &r)
 			return r, err
 		}
@@ -162,7 +162,8 @@ func TestASeedRepeatsADrill(t *testing.T) {
 	args := func(seed uint64) map[string]string {
 		return w.run(drill.CorruptObject, drill.Options{Seed: seed}).Steps[0].Args
 	}
-	require.Equal(t, args(7), args(7))
+	first := args(7)
+	require.Equal(t, first, args(7))
 	seen := map[string]bool{}
 	for seed := range uint64(20) {
 		seen[args(seed + 1)["bit"]] = true

@@ -45,12 +45,12 @@ func machineLost(ctx context.Context, e *exercise) error {
 	}); err != nil || none {
 		return err
 	}
-	if e.WithCards == nil {
+	if got.WithCards == nil {
 		e.note("cards_not_given", nil)
 		return nil
 	}
 	return e.step("cards_opened", nil, func() error {
-		if err := e.WithCards(ctx, got.Shop); err != nil {
+		if err := got.WithCards(ctx); err != nil {
 			return err
 		}
 		return openCard(ctx, got.Shop)

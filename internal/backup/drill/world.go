@@ -54,6 +54,10 @@ type Restored struct {
 	Bytes       int64     // read
 
 	Invariants, Violations int
+
+	// WithCards opens the shop's card keys by their bundle; nil if the bundle was
+	// not given.
+	WithCards func(ctx context.Context) error
 }
 
 // Failover is what the change to a standby came to.
@@ -82,9 +86,6 @@ type World struct {
 	Newest func(ctx context.Context) (at time.Time, lag time.Duration, err error)
 	// Restore makes a scratch shop from a copy.
 	Restore func(ctx context.Context, from Copy, want Want, progress Progress) (Restored, error)
-	// WithCards opens card keys of a restored shop by their bundle; nil if the
-	// bundle was not given.
-	WithCards func(ctx context.Context, s Shop) error
 	// WithoutKey tries to open the keysets of the shop without its key: an error
 	// is what is expected.
 	WithoutKey func(ctx context.Context) error

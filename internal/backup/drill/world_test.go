@@ -142,7 +142,7 @@ func (s *shop) Close() error {
 }
 
 // clock is the one that the drill measures by.
-func (w *world) clock() *clock.Manual { return w.Clock.(*clock.Manual) } //nolint:forcetypeassert // newWorld has set it
+func (w *world) clock() *clock.Manual { return w.Clock.(*clock.Manual) }
 
 // run runs a drill and sees that nothing of it stays.
 func (w *world) run(name drill.Name, o drill.Options) drill.Report {
