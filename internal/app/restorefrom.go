@@ -136,11 +136,11 @@ func (o *origin) bringKeys(ctx context.Context, f *fetch.Fetcher, r RestoreReque
 	if r.Cards == nil {
 		return nil
 	}
-	return placeCards(o.keys, *r.Sheet, r.Cards)
+	return placeCards(o.keys, r.opens(), r.Cards)
 }
 
-func placeCards(keys vault.Config, sheet seal.Sheet, sealed []byte) error {
-	b, err := fetch.OpenBundle(sheet.Reader(), sealed, cardsBox)
+func placeCards(keys vault.Config, reader seal.Reader, sealed []byte) error {
+	b, err := fetch.OpenBundle(reader, sealed, cardsBox)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -109,26 +110,10 @@ func (s *Store) thin(dir string) error {
 
 // keep writes a file durably, in the place of one of that name.
 func keep(dir, name string, content []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.WriteFile(filepath.Join(dir, name), content)
 }
 
 func unreadable(err error) error {
