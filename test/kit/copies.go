@@ -18,8 +18,17 @@ type Copied struct {
 	Sheet string // the sheet's file
 }
 
-// NewCopied is NewShop with a destination.
+// NewCopied is NewShop with a destination. The shop proves nothing by itself.
 func NewCopied(t testing.TB, p *Platform, settings ...string) *Copied {
+	t.Helper()
+	c := StoppedCopied(t, p, append([]string{"backup.prove=off"}, settings...)...)
+	c.Start()
+	return c
+}
+
+// StoppedCopied is NewCopied without the start, and with what a shop does by
+// itself.
+func StoppedCopied(t testing.TB, p *Platform, settings ...string) *Copied {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "nas")
 	shop := Stopped(t, p, append(settings, NasSetting(dir))...)
@@ -28,7 +37,6 @@ func NewCopied(t testing.TB, p *Platform, settings ...string) *Copied {
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	sheet := filepath.Join(t.TempDir(), "sheet.txt")
 	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
-	shop.Start()
 	return &Copied{shop, dir, sheet}
 }
 

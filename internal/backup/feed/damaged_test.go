@@ -90,6 +90,7 @@ func mirrorOf(t *testing.T, f *feed.Feed, dir string, keys *seal.Keys, dest back
 		Dir: dir, Source: f, Keys: keys, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 		Alert:    func(a mirror.Alert) { told.Store(told.Load() || a.Code == mirror.AlarmIntake) },
 		WantFull: func(string) { asked.Store(true) },
+		Complete: time.Now,
 		Sums:     func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, errors.New("none") },
 		Targets: []mirror.Target{{
 			Label: "nas", Dest: dest, Retention: mirror.DefaultRetention(), LagAlarm: time.Minute,

@@ -37,6 +37,7 @@ type Record struct {
 	Generation  string    `json:"generation,omitempty"`
 	Transaction uint64    `json:"transaction,omitempty"`
 	Time        time.Time `json:"time,omitzero"`
+	Full        time.Time `json:"full,omitzero"` // of the whole copy that the restore began with
 
 	Restored   int64          `json:"restored_bytes"` // of the backup, to get to the point
 	Invariants int            `json:"invariants"`     // that were checked

@@ -50,6 +50,21 @@ func (s *Store) Keep(r Record, signer Signer) error {
 // Last gives the newest record of a destination, good or not; nil if there is
 // none. Code backup_proof_unreadable.
 func (s *Store) Last(label string) (*Record, error) {
+	return s.newest(label, func(Record) bool { return true })
+}
+
+// Newest gives the newest record of a destination and the newest good one, as
+// Last does.
+func (s *Store) Newest(label string) (last, good *Record, err error) {
+	last, err = s.Last(label)
+	if err != nil || last == nil || last.Good() {
+		return last, last, err
+	}
+	good, err = s.newest(label, Record.Good)
+	return last, good, err
+}
+
+func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
@@ -60,7 +75,7 @@ func (s *Store) Last(label string) (*Record, error) {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label && want(r) {
 			return &r, nil
 		}
 	}
