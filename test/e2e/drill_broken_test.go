@@ -74,7 +74,7 @@ func TestADrillFailsWithoutItsProtection(t *testing.T) {
 	for n := range 2 {
 		_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(n), one(sku))
 		require.NoError(t, err)
-		allHaveIt(t, shop) // a segment each, at least
+		shop.AwaitCopied() // a segment each, at least
 	}
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	require.Zero(t, shop.Run("key", "cards", cards).Code)

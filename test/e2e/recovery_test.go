@@ -82,7 +82,7 @@ func newScene(t *testing.T) *scene {
 	time.Sleep(time.Until(s.minute.Add(time.Second))) // what comes now is after the minute
 	s.late, err = s.shop.Client().Place(t.Context(), buyer(2), one(s.sku))
 	require.NoError(t, err)
-	allHaveIt(t, s.shop)
+	s.shop.AwaitCopied()
 	return s
 }
 
