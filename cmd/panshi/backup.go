@@ -17,6 +17,7 @@ type backupCmd struct {
 	Status    backupStatusCmd    `cmd:"" help:"Tell how far shipping is and what the spool has."`
 	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
 	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
+	Offline   backupOfflineCmd   `cmd:"" help:"Whole copies on a disk that is plugged in weekly and taken away."`
 	Checklist backupChecklistCmd `cmd:"" help:"The six things that keep a shop from being lost, each with its evidence."`
 }
 
