@@ -63,7 +63,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, second.Placed.No)
 	mirrored(t, shop)
-	require.Zero(t, shop.Stop(20 * time.Second))
+	require.Zero(t, shop.Stop(20*time.Second))
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	r := shop.Run("key", "cards", cards)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
@@ -102,7 +102,7 @@ func theRefusals(t *testing.T, shop *kit.Shop, platform *kit.Platform, disk stri
 	r = other.Run("backup", "offline", "--to", disk)
 	require.Equal(t, 1, r.Code, "%s%s", r.Out, r.Err)
 	require.Contains(t, r.Err, "another shop")
-	require.Zero(t, other.Stop(20 * time.Second))
+	require.Zero(t, other.Stop(20*time.Second))
 
 	bundle := filepath.Join(disk, "cards.bundle")
 	r = shop.Run("key", "cards", bundle)
