@@ -49,21 +49,35 @@ func (s *Store) Keep(r Record, signer Signer) error {
 // Last gives the newest record of a destination, good or not; nil if there is
 // none. Code backup_proof_unreadable.
 func (s *Store) Last(label string) (*Record, error) {
+	newest, err := s.All(label, 1)
+	if err != nil || len(newest) == 0 {
+		return nil, err
+	}
+	return &newest[0], nil
+}
+
+// All gives the newest records of a destination, good or not, the newest first,
+// at most most. Code backup_proof_unreadable.
+func (s *Store) All(label string, most int) ([]Record, error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
 	}
+	var all []Record
 	for _, name := range slices.Backward(names) {
+		if len(all) == most {
+			break
+		}
 		content, err := os.ReadFile(filepath.Join(s.dir, label, name))
 		if err != nil {
 			return nil, unreadable(err)
 		}
 		var r Record
 		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
-			return &r, nil
+			all = append(all, r)
 		}
 	}
-	return nil, nil //nolint:nilnil // nothing was proved, which is no failure
+	return all, nil
 }
 
 // recordsIn lists the records in a directory, oldest first.
