@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"panshi/internal/backup/proof"
-	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/consoleapi"
 	"panshi/internal/errs"
@@ -115,43 +114,9 @@ func (b staffBackups) Status(ctx context.Context, merchantID id.ID) (consoleapi.
 	if err != nil {
 		return consoleapi.BackupStatus{}, err
 	}
-	out := consoleapi.BackupStatus{
-		Shipping: s.Shipping, ShippedAt: s.ShippedAt, Lag: s.Lag, Failure: s.Failure, SpoolBytes: s.Bytes, Copies: s.Destinations,
-	}
-	cfg := b.shop.cfg
-	if cfg.spoolDir() == "" {
-		return out, nil
-	}
-	if out.LastFull, err = lastFull(ctx, cfg.spoolDir()); err != nil {
-		return out, err
-	}
-	if !out.LastFull.IsZero() {
-		out.NextFull = out.LastFull.Add(cfg.Backup.FullEvery)
-	}
-	keys, err := cfg.evidenceKeys()
-	if keys == nil {
-		return out, err
-	}
-	disk, err := cfg.proofs(keys).Offline()
-	if disk != nil {
-		out.LastDisk = disk.At
-	}
-	return out, err
-}
-
-// lastFull is the time of the newest whole copy in a spool; zero if there is none.
-func lastFull(ctx context.Context, dir string) (newest time.Time, err error) {
-	s, err := spool.Open(dir, nil) // nothing is opened
-	if err != nil {
-		return newest, err
-	}
-	files, err := s.List(ctx, "")
-	for _, f := range files {
-		if f.Whole() && f.Time.After(newest) {
-			newest = f.Time
-		}
-	}
-	return newest, err
+	return consoleapi.BackupStatus{
+		Shipping: s.Shipping, ShippedAt: s.ShippedAt, Lag: s.Lag, Failure: s.Failure, SpoolBytes: s.Bytes, Copies: s.Destinations, Schedule: s.Schedule,
+	}, nil
 }
 
 // proofsShown is how many records of each destination are shown.

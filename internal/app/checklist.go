@@ -108,6 +108,9 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 		if log, err = manifest.Read(ctx, from, keys.Signer()); err == nil {
 			reach, _ := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live))))
 			seen.Full, seen.To = reach.Full.Time, reach.Time
+			if until := log.Complete(); until.After(seen.To) {
+				seen.To = until // nothing happened since
+			}
 			err = manifest.Report{Log: log}.Err()
 		}
 	}
@@ -188,12 +191,15 @@ func (c Config) withProofs(copies []backup.Copy) []backup.Copy {
 		return copies
 	}
 	for i, one := range copies {
-		last, err := c.proofs(keys).Last(one.Label)
-		if err != nil || last == nil {
+		last, good, err := c.proofs(keys).Newest(one.Label)
+		if err != nil {
 			continue
 		}
-		if copies[i].ProofFailed = last.Why(); last.Good() {
-			copies[i].Proved = last.At
+		if last != nil {
+			copies[i].ProofTried, copies[i].ProofFailed = last.At, last.Why()
+		}
+		if good != nil {
+			copies[i].Proved, copies[i].ProvedFull = good.At, good.Full
 		}
 	}
 	return copies

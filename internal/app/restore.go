@@ -84,6 +84,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil {
 		return Restored{}, err
 	}
+	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
+		return Restored{}, err
+	}
 	restorer := restore.New(from.source, v.Backup(), progress)
 	plan, err := restorer.Plan(ctx, restore.Target{At: r.At})
 	if err != nil {

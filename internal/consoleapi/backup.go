@@ -39,10 +39,8 @@ type BackupStatus struct {
 	Lag        time.Duration
 	Failure    string // code of what stopped the last shipment
 	SpoolBytes int64
-	LastFull   time.Time // newest whole copy in the spool; zero if there is none
-	NextFull   time.Time
-	LastDisk   time.Time // when an offline disk was last completed
 	Copies     []backup.Copy
+	Schedule   []backup.Planned
 }
 
 // BackupProofs are signed records, each list with the newest first.
@@ -93,17 +91,22 @@ type backupCopyView struct {
 
 type backupStatusOut struct {
 	Body struct {
-		Shipping      bool             `json:"shipping" doc:"Whether this process ships the database."`
-		LagSeconds    float64          `json:"lag_seconds" doc:"Age of the oldest commit that is on the shop's disk only."`
-		ShippedAt     *time.Time       `json:"shipped_at" doc:"When everything was last known to be in the spool."`
-		Failure       string           `json:"failure" doc:"Code of what stopped the last shipment, or nothing."`
-		SpoolBytes    int64            `json:"spool_bytes" doc:"In the spool."`
-		LastFullAt    *time.Time       `json:"last_full_at" doc:"State of the newest whole copy in the spool."`
-		NextFullAt    *time.Time       `json:"next_full_at" doc:"When the next one is due."`
-		LastOfflineAt *time.Time       `json:"last_offline_at" doc:"When an offline disk was last completed and read back."`
-		NextOfflineAt *time.Time       `json:"next_offline_at" doc:"When the next one is due: a week later."`
-		Destinations  []backupCopyView `json:"destinations" doc:"Copies elsewhere."`
+		Shipping     bool             `json:"shipping" doc:"Whether this process ships the database."`
+		LagSeconds   float64          `json:"lag_seconds" doc:"Age of the oldest commit that is on the shop's disk only."`
+		ShippedAt    *time.Time       `json:"shipped_at" doc:"When everything was last known to be in the spool."`
+		Failure      string           `json:"failure" doc:"Code of what stopped the last shipment, or nothing."`
+		SpoolBytes   int64            `json:"spool_bytes" doc:"In the spool."`
+		Destinations []backupCopyView `json:"destinations" doc:"Copies elsewhere."`
+		Schedule     []plannedView    `json:"schedule" doc:"What backups do by themselves or wait for."`
 	}
+}
+
+type plannedView struct {
+	What        string     `json:"what" enum:"ship,full,attest,proof,offline" doc:"full: a whole copy. attest: a destination's signed word on how far it is. offline: a disk that somebody plugs in."`
+	Destination string     `json:"destination" doc:"At which one, or nothing."`
+	LastGoodAt  *time.Time `json:"last_good_at" doc:"When it last succeeded, if ever."`
+	NextAt      *time.Time `json:"next_at" doc:"When it is due, if that is known."`
+	Note        string     `json:"note" doc:"running, overdue, off, never or the like, or the code of what failed; or nothing."`
 }
 
 type backupProofView struct {
@@ -173,9 +176,6 @@ func timeOrNone(at time.Time) *time.Time {
 	return &at
 }
 
-// aWeek is how far apart offline disks are meant to be.
-const aWeek = 7 * 24 * time.Hour
-
 func (a *api) backupStatus(ctx context.Context, p access.Principal, _ *struct{}) (*backupStatusOut, error) {
 	s, err := a.deps.Backups.Status(ctx, p.MerchantID)
 	if err != nil {
@@ -184,13 +184,14 @@ func (a *api) backupStatus(ctx context.Context, p access.Principal, _ *struct{})
 	out := &backupStatusOut{}
 	b := &out.Body
 	b.Shipping, b.LagSeconds, b.ShippedAt, b.Failure = s.Shipping, s.Lag.Seconds(), timeOrNone(s.ShippedAt), s.Failure
-	b.SpoolBytes, b.LastFullAt, b.NextFullAt = s.SpoolBytes, timeOrNone(s.LastFull), timeOrNone(s.NextFull)
-	if b.LastOfflineAt = timeOrNone(s.LastDisk); b.LastOfflineAt != nil {
-		b.NextOfflineAt = timeOrNone(s.LastDisk.Add(aWeek))
-	}
+	b.SpoolBytes = s.SpoolBytes
 	b.Destinations = make([]backupCopyView, len(s.Copies))
 	for i, c := range s.Copies {
 		b.Destinations[i] = viewOfCopy(c)
+	}
+	b.Schedule = make([]plannedView, len(s.Schedule))
+	for i, p := range s.Schedule {
+		b.Schedule[i] = plannedView{What: p.What, Destination: p.Label, LastGoodAt: timeOrNone(p.LastGood), NextAt: timeOrNone(p.Next), Note: p.Note}
 	}
 	return out, nil
 }
@@ -204,7 +205,7 @@ func viewOfCopy(c backup.Copy) backupCopyView {
 		state = "waiting"
 	}
 	return backupCopyView{
-		Label: c.Label, Region: c.Region, State: state, Restorable: c.Restorable, RestorableTo: timeOrNone(c.To), Objects: c.Objects,
+		Label: c.Label, Region: c.Region, State: state, Restorable: c.Restorable, RestorableTo: timeOrNone(c.Point()), Objects: c.Objects,
 		Bytes: c.Bytes, Waiting: c.Pending, WaitingBytes: c.PendingBytes, LagSeconds: c.Lag.Seconds(), Failure: c.Failure,
 		Alarms: append([]string{}, c.Alarms...), ProvedAt: timeOrNone(c.Proved), ProofFailed: c.ProofFailed,
 	}

@@ -40,7 +40,9 @@ func (b staffBackups) Checklist(_ context.Context, merchantID id.ID) (BackupChec
 
 func (b staffBackups) Status(_ context.Context, merchantID id.ID) (BackupStatus, error) {
 	at := b.k.clock.Now().Add(-time.Hour)
-	return BackupStatus{Shipping: true, ShippedAt: at, LastFull: at, NextFull: at.Add(24 * time.Hour), LastDisk: at, Copies: []backup.Copy{
+	return BackupStatus{Shipping: true, ShippedAt: at, Schedule: []backup.Planned{
+		{What: backup.PlannedOffline, LastGood: at, Next: at.Add(7 * 24 * time.Hour)}, {What: backup.PlannedProof, Label: "oss", Note: "running"},
+	}, Copies: []backup.Copy{
 		{Label: "oss", Region: "hangzhou", Following: true, Restorable: true, To: at, Proved: at, Chain: "00c0ffee00c0ffee"},
 		{Label: "nas", Following: true, Alarms: []string{"backup_lag"}},
 		{Label: "new"},
@@ -84,7 +86,9 @@ func TestBackupsAreShownToThoseWhoRunIt(t *testing.T) {
 		states = append(states, d.(map[string]any)["state"])
 	}
 	require.Equal(t, []any{"good", "ailing", "waiting"}, states)
-	require.NotNil(t, status["next_offline_at"])
+	due := status["schedule"].([]any)[0].(map[string]any)
+	require.Equal(t, "offline", due["what"])
+	require.NotEmpty(t, due["next_at"])
 	proofs := chen.want(200, "GET", "/console/api/v1/backup/proofs", nil)
 	require.Len(t, proofs["items"], 3)
 	require.Equal(t, "restore_gap", proofs["items"].([]any)[1].(map[string]any)["why"])

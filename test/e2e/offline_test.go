@@ -42,7 +42,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	book := &kit.Book{}
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, book, buyer(1), one(sku))
 	require.NoError(t, err)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	disk, apart := otherDevice(t, shop.Data)
 	run := func(code int, args ...string) string {
 		t.Helper()
@@ -64,7 +64,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	second, err := kit.Buy(t.Context(), shop.Client(), platform, book, buyer(2), one(sku))
 	require.NoError(t, err)
 	require.NotEmpty(t, second.Placed.No)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.Zero(t, shop.Stop(20*time.Second))
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	r := shop.Run("key", "cards", cards)

@@ -64,6 +64,9 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 		return nil, err
 	}
 	slices.Sort(f.boxes)
+	if len(log.Heads) == 0 && len(f.objects) > 0 {
+		log.Findings = append(log.Findings, manifest.Finding{Kind: manifest.ManifestMissing, Name: manifest.Prefix, Detail: "there is none, and so nothing tells what is missing"})
+	}
 	f.sets = log.Sets
 	for name, e := range log.Live {
 		if !listed[name] && !f.there(ctx, name) {

@@ -49,23 +49,41 @@ func (s *Store) Keep(r Record, signer Signer) error {
 // Last gives the newest record of a destination, good or not; nil if there is
 // none. Code backup_proof_unreadable.
 func (s *Store) Last(label string) (*Record, error) {
-	newest, err := s.All(label, 1)
-	if err != nil || len(newest) == 0 {
+	return s.newest(label, func(Record) bool { return true })
+}
+
+// Newest gives the newest record of a destination and the newest good one, as
+// Last does.
+func (s *Store) Newest(label string) (last, good *Record, err error) {
+	last, err = s.Last(label)
+	if err != nil || last == nil || last.Good() {
+		return last, last, err
+	}
+	good, err = s.newest(label, Record.Good)
+	return last, good, err
+}
+
+func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
+	found, err := s.some(label, 1, want)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return &newest[0], nil
+	return &found[0], nil
 }
 
 // All gives the newest records of a destination, good or not, the newest first,
 // at most most. Code backup_proof_unreadable.
 func (s *Store) All(label string, most int) ([]Record, error) {
+	return s.some(label, most, func(Record) bool { return true })
+}
+
+func (s *Store) some(label string, most int, want func(Record) bool) (found []Record, err error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	var all []Record
 	for _, name := range slices.Backward(names) {
-		if len(all) == most {
+		if len(found) == most {
 			break
 		}
 		content, err := os.ReadFile(filepath.Join(s.dir, label, name))
@@ -73,11 +91,11 @@ func (s *Store) All(label string, most int) ([]Record, error) {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
-			all = append(all, r)
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label && want(r) {
+			found = append(found, r)
 		}
 	}
-	return all, nil
+	return found, nil
 }
 
 // recordsIn lists the records in a directory, oldest first.
