@@ -41,7 +41,7 @@ func (backupStatusCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 		if err := t.result(status, func(w io.Writer) { tellBackup(w, status) }); err != nil {
 			return err
 		}
-		if status.Failure != "" || slices.ContainsFunc(status.Destinations, backup.Copy.Ails) {
+		if status.Failure != "" || len(status.Alarms) > 0 || slices.ContainsFunc(status.Destinations, backup.Copy.Ails) {
 			return errFindings
 		}
 		return nil
@@ -59,8 +59,8 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(out, "shipping to %s: generation %s, transaction %s\n", oneLine(s.Spool), s.Generation, count(int64(s.Transaction)))
 		fmt.Fprintf(out, "lag %s, %s bytes since the start\n", s.Lag.Round(time.Millisecond), count(s.Written))
 	}
-	if s.Failure != "" {
-		fmt.Fprintf(out, "FAILING: %s\n", oneLine(s.Failure))
+	if ails := strings.TrimSpace(strings.Join(append([]string{s.Failure}, s.Alarms...), " ")); ails != "" {
+		fmt.Fprintf(out, "FAILING: %s\n", oneLine(ails))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "GENERATION\tFILES\tBYTES\tFROM\tTO")
