@@ -15,6 +15,8 @@ import (
 
 type backupCmd struct {
 	Status    backupStatusCmd    `cmd:"" help:"Tell how far shipping is and what the spool has."`
+	Now       backupNowCmd       `cmd:"" help:"Write a whole copy at once and wait until every destination has it."`
+	List      backupListCmd      `cmd:"" help:"List the whole copies of the destinations and how far each restores."`
 	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
 	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
 	Checklist backupChecklistCmd `cmd:"" help:"The six things that keep a shop from being lost, each with its evidence."`

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"panshi/internal/adminsock"
 	"panshi/internal/backup"
 	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
@@ -31,6 +32,8 @@ type shipping struct {
 	status func(ctx context.Context) (ship.Status, error)
 	// copies is how each destination stands; it asks nobody.
 	copies func() []backup.Copy
+	// now writes a whole copy and waits for the destinations.
+	now nowFunc
 	// work proves what is due until ctx ends.
 	work func(ctx context.Context)
 }
@@ -71,6 +74,9 @@ func atRest(cfg Config) shipping {
 		start:  func(context.Context, *vault.Vault) error { return nil },
 		copies: func() []backup.Copy { return nil },
 		work:   func(context.Context) {},
+		now: func(context.Context, adminsock.BackupNowRequest, nowProgress) (adminsock.BackupNowReport, error) {
+			return adminsock.BackupNowReport{}, errNotShipped
+		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -130,6 +136,9 @@ func shippingOf(cfg Config, shipper *ship.Shipper, mirrored *copies, log *slog.L
 		},
 		copies: func() []backup.Copy { return cfg.withProofs(mirrored.told()) },
 		work:   proofs.run,
+		now: func(ctx context.Context, r adminsock.BackupNowRequest, progress nowProgress) (adminsock.BackupNowReport, error) {
+			return backupNow(ctx, shipper, mirrored, r, progress)
+		},
 	}
 }
 
