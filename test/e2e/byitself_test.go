@@ -106,10 +106,13 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 1`))
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(shop.Client().DemoCard(t)))
 	require.NoError(t, err)
+	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
 	mend()
 	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
 	mirrored(t, shop)
 	require.Zero(t, shop.Run("backup", "status").Code)
+	require.Eventually(t, func() bool { return strings.Contains(shop.Run("doctor").Out, "on this machine only: no order") },
+		30*time.Second, time.Second)
 	shop.RequireClean()
 }
 
