@@ -89,7 +89,7 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	channel["lang"] = "en"
 	shop.Config = kit.AlertConfig(t, where, channel)
 	shop.Start()
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 0`))
 	require.True(t, metric(t, shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
 
@@ -109,7 +109,7 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
 	mend()
 	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.Zero(t, shop.Run("backup", "status").Code)
 	require.Eventually(t, func() bool { return strings.Contains(shop.Run("doctor").Out, "on this machine only: no order") },
 		30*time.Second, time.Second)
