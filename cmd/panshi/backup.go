@@ -19,6 +19,7 @@ type backupCmd struct {
 	List      backupListCmd      `cmd:"" help:"List the whole copies of the destinations and how far each restores."`
 	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
 	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
+	Offline   backupOfflineCmd   `cmd:"" help:"Whole copies on a disk that is plugged in weekly and taken away."`
 	Checklist backupChecklistCmd `cmd:"" help:"The six things that keep a shop from being lost, each with its evidence."`
 }
 

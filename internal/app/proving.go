@@ -250,3 +250,19 @@ func (t *tail) Write(p []byte) (int, error) {
 }
 
 func (t *tail) String() string { return t.buf.String() }
+
+// offlineEvery is how often somebody should plug a disk in.
+const offlineEvery = 7 * 24 * time.Hour
+
+// offline is the weekly copy to a disk that is taken away.
+func (p *proving) offline() backup.Planned {
+	next := backup.Planned{What: backup.PlannedOffline, Note: "never"}
+	keys, err := backupKeys(p.cfg)
+	if err != nil {
+		return next
+	}
+	if last, err := p.cfg.proofs(keys).Offline(); err == nil && last != nil {
+		next.LastGood, next.Next, next.Note = last.At, last.At.Add(offlineEvery), ""
+	}
+	return next
+}

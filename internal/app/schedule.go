@@ -8,9 +8,6 @@ import (
 	"panshi/internal/backup/ship"
 )
 
-// offlineEvery is how often somebody should plug a disk in.
-const offlineEvery = 7 * 24 * time.Hour
-
 // planned tells what shipping did last and does next, every kind of work once
 // or once a destination.
 func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy, proofs *proving) []backup.Planned {
@@ -31,7 +28,7 @@ func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy, proo
 		all = append(all, attested(c))
 	}
 	all = append(all, proofs.planned(copies, next)...)
-	return append(all, offline(time.Time{}))
+	return append(all, proofs.offline())
 }
 
 // attested is how long ago a destination last had everything, signed, and when
@@ -40,16 +37,6 @@ func attested(c backup.Copy) backup.Planned {
 	p := backup.Planned{What: backup.PlannedAttest, Label: c.Label, LastGood: c.Complete}
 	if !c.Complete.IsZero() {
 		p.Next = c.Complete.Add(mirror.AttestEvery)
-	}
-	return p
-}
-
-// offline is the weekly copy to a disk that was last written at a time, zero if
-// it never was.
-func offline(last time.Time) backup.Planned {
-	p := backup.Planned{What: backup.PlannedOffline, LastGood: last, Note: "never"}
-	if !last.IsZero() {
-		p.Next, p.Note = last.Add(offlineEvery), ""
 	}
 	return p
 }

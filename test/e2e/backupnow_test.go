@@ -37,7 +37,7 @@ func TestACopyIsMadeNow(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	shop, dir, _ := nas(t, kit.NewPlatform(t))
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	run := func(code int, args ...string) string {
 		t.Helper()
 		r := withNas(shop, dir, append([]string{"backup"}, args...)...)

@@ -49,14 +49,14 @@ func statusTold(t *testing.T, shop *kit.Shop) (s backupTold) {
 func TestCopiesAreProvedByThemselves(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
-	shop, _, _ := nasStopped(t, kit.NewPlatform(t))
+	shop := kit.StoppedCopied(t, kit.NewPlatform(t))
 	left := filepath.Join(filepath.Dir(shop.Data), ".proving-killed")
 	require.NoError(t, os.MkdirAll(filepath.Join(left, "from", "keys"), 0o700))
 	shop.Start()
 	require.Contains(t, shop.Run("backup", "status").Out, "unproved")
 	var s backupTold
 	require.Eventually(t, func() bool {
-		s = statusTold(t, shop)
+		s = statusTold(t, shop.Shop)
 		return len(s.Destinations) == 1 && !s.Destinations[0].Proved.IsZero()
 	}, 60*time.Second, 500*time.Millisecond, "%+v", &s)
 	require.Empty(t, s.Destinations[0].ProofFailed)
@@ -83,17 +83,17 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	platform := kit.NewPlatform(t)
-	shop, dir, _ := nasStopped(t, platform, "backup.prove=off")
+	shop := kit.StoppedCopied(t, platform, "backup.prove=off")
 	receiver, where := kit.NewReceiver(t), t.TempDir()
 	channel := receiver.Channel(t, where, "hook")
 	channel["lang"] = "en"
 	shop.Config = kit.AlertConfig(t, where, channel)
 	shop.Start()
-	mirrored(t, shop)
-	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 0`))
-	require.True(t, metric(t, shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
+	shop.AwaitCopied()
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 0`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
 
-	mend := readOnly(t, dir)
+	mend := readOnly(t, shop.Nas)
 	heard := func(event string) func() bool {
 		return func() bool {
 			return slices.ContainsFunc(receiver.Notices(), func(n kit.Notice) bool {
@@ -103,13 +103,13 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	}
 	require.Eventually(t, heard("opened"), 90*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
 	require.Equal(t, 1, shop.Run("backup", "status").Code)
-	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 1`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 1`))
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(shop.Client().DemoCard(t)))
 	require.NoError(t, err)
 	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
 	mend()
 	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.Zero(t, shop.Run("backup", "status").Code)
 	require.Eventually(t, func() bool { return strings.Contains(shop.Run("doctor").Out, "on this machine only: no order") },
 		30*time.Second, time.Second)

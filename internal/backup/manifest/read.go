@@ -52,6 +52,8 @@ type Log struct {
 	Heads    []Head           // the newest manifest of each chain, by chain
 	Live     map[string]Entry // by name: what is there
 	Findings []Finding
+	// Sets are the recovery points of an offline disk, the oldest first.
+	Sets []Set
 	// Links are all sound manifests, oldest first within a chain.
 	Links []Manifest
 	known map[string]bool // names of manifests, spare copies included
@@ -277,6 +279,7 @@ func (r *reading) join(chains []chain) {
 			continue
 		}
 		fold(c, r.log.Live)
+		r.log.Sets = append(r.log.Sets, c[len(c)-1].Sets...)
 	}
 }
 
