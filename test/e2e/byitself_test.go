@@ -83,17 +83,17 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	platform := kit.NewPlatform(t)
-	shop, dir, _ := nasStopped(t, platform, "backup.prove=off")
+	shop := kit.StoppedCopied(t, platform, "backup.prove=off")
 	receiver, where := kit.NewReceiver(t), t.TempDir()
 	channel := receiver.Channel(t, where, "hook")
 	channel["lang"] = "en"
 	shop.Config = kit.AlertConfig(t, where, channel)
 	shop.Start()
 	shop.AwaitCopied()
-	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 0`))
-	require.True(t, metric(t, shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 0`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
 
-	mend := readOnly(t, dir)
+	mend := readOnly(t, shop.Nas)
 	heard := func(event string) func() bool {
 		return func() bool {
 			return slices.ContainsFunc(receiver.Notices(), func(n kit.Notice) bool {
@@ -103,7 +103,7 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 	}
 	require.Eventually(t, heard("opened"), 90*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
 	require.Equal(t, 1, shop.Run("backup", "status").Code)
-	require.True(t, metric(t, shop, `panshi_backup_destination_failing{destination="nas"} 1`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 1`))
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(shop.Client().DemoCard(t)))
 	require.NoError(t, err)
 	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
