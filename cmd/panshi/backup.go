@@ -70,6 +70,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
 	tellCopies(out, s.Destinations)
+	tellSchedule(out, s.Schedule)
 }
 
 func tellCopies(out io.Writer, copies []backup.Copy) {
@@ -107,6 +108,8 @@ func stateOf(c backup.Copy) string {
 		return strings.Join(append(slices.Clone(c.Alarms), c.Failure), " ")
 	case !c.Following:
 		return "waits for a whole copy"
+	case c.ProofFailed != "" || c.Proved.IsZero():
+		return "unproved"
 	}
 	return "good"
 }

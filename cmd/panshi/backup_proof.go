@@ -122,6 +122,12 @@ func (c backupProveCmd) Run(ctx context.Context, g *globals, t *terminal) error 
 	}
 	var all []proof.Record
 	m := newMeter(ctx, t, "prove")
+	alone, err := p.Alone(ctx, func() { m.say("a drill runs; waiting for its end") })
+	if err != nil {
+		m.end()
+		return err
+	}
+	defer func() { _ = alone.Close() }() // the lock goes with the process
 	for _, label := range labels {
 		r, err := p.Prove(ctx, label, scratch, func(step string, done, total int64) { m.step(done, total, label+": "+step) })
 		if err != nil {

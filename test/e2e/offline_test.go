@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -41,7 +42,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	book := &kit.Book{}
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, book, buyer(1), one(sku))
 	require.NoError(t, err)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	disk, apart := otherDevice(t, shop.Data)
 	run := func(code int, args ...string) string {
 		t.Helper()
@@ -58,12 +59,13 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	require.Equal(t, "green", checklist(t, shop, nasDir)["offline"])
 	require.Contains(t, run(0, "list"), "blue")
 	require.Contains(t, run(0, "verify"), "blue is sound")
+	theConsoleTells(t, shop, "offline")
 
 	second, err := kit.Buy(t.Context(), shop.Client(), platform, book, buyer(2), one(sku))
 	require.NoError(t, err)
 	require.NotEmpty(t, second.Placed.No)
-	mirrored(t, shop)
-	require.Zero(t, shop.Stop(20 * time.Second))
+	shop.AwaitCopied()
+	require.Zero(t, shop.Stop(20*time.Second))
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	r := shop.Run("key", "cards", cards)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
@@ -84,6 +86,32 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	shop.RequireClean()
 }
 
+// theConsoleTells that an item is green, without a secret and without waiting for
+// destinations.
+func theConsoleTells(t *testing.T, shop *kit.Shop, item string) {
+	t.Helper()
+	owner := shop.Owner("drawer-owner")
+	var list struct {
+		Items []struct {
+			Name, State string
+			Age         int64 `json:"age_seconds"`
+		}
+	}
+	require.Eventually(t, func() bool {
+		err := owner.Try(t.Context(), "GET", "backup/checklist", nil, &list)
+		return err == nil && len(list.Items) == 6
+	}, 20*time.Second, 100*time.Millisecond)
+	for _, i := range list.Items {
+		require.Equal(t, i.Name == item, i.State == "green", "%+v", i)
+	}
+	var status, proofs json.RawMessage
+	owner.Do("GET", "backup/status", nil, &status)
+	owner.Do("GET", "backup/proofs", nil, &proofs)
+	require.Contains(t, string(status), `"label":"nas"`)
+	require.Contains(t, string(proofs), `"label":"blue"`)
+	require.NotContains(t, string(status)+string(proofs), shop.Data, "no paths")
+}
+
 // theRefusals: the device of the data, another shop's disk, and somebody's files
 // are left alone; a bundle of card keys that somebody put on the disk is told.
 func theRefusals(t *testing.T, shop *kit.Shop, platform *kit.Platform, disk string) {
@@ -102,7 +130,7 @@ func theRefusals(t *testing.T, shop *kit.Shop, platform *kit.Platform, disk stri
 	r = other.Run("backup", "offline", "--to", disk)
 	require.Equal(t, 1, r.Code, "%s%s", r.Out, r.Err)
 	require.Contains(t, r.Err, "another shop")
-	require.Zero(t, other.Stop(20 * time.Second))
+	require.Zero(t, other.Stop(20*time.Second))
 
 	bundle := filepath.Join(disk, "cards.bundle")
 	r = shop.Run("key", "cards", bundle)

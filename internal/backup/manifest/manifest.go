@@ -47,6 +47,9 @@ type Manifest struct {
 	Label    string        `json:"label"` // of the destination
 	Time     int64         `json:"time"`  // milliseconds since 1970 UTC, our clock
 	Previous backup.Digest `json:"previous"`
+	// Complete is the time, as Time, up to which everything that the shop had
+	// committed is listed here or before; 0 if that cannot be said.
+	Complete int64 `json:"complete,omitempty"`
 	// Base says that Added is everything that is there; Oldest is then the oldest
 	// number that the chain keeps.
 	Base    bool     `json:"base"`

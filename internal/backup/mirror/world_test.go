@@ -83,6 +83,7 @@ type world struct {
 	wanted []string       // guarded by mu: labels that asked for a full
 
 	dice       *backuptest.Dice
+	unsure     bool   // the spool does not know whether it has everything
 	tx         uint64 // last transaction of the log
 	generation uint64
 }
@@ -107,6 +108,12 @@ func newWorld(t *testing.T, labels ...string) *world {
 	w.cfg = mirror.Defaults(mirror.Config{
 		Dir: w.state, Source: w.spool, Keys: w.keys, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
 		Alert: w.alert, WantFull: w.wantFull,
+		Complete: func() time.Time {
+			if w.unsure {
+				return time.Time{}
+			}
+			return w.clock.Now()
+		},
 		Sums: func(context.Context) (manifest.Sums, error) {
 			return manifest.Sums{Rows: map[string]int64{"orders": 3}}, nil
 		},

@@ -37,6 +37,7 @@ type Record struct {
 	Generation  string    `json:"generation,omitempty"`
 	Transaction uint64    `json:"transaction,omitempty"`
 	Time        time.Time `json:"time,omitzero"`
+	Full        time.Time `json:"full,omitzero"` // of the whole copy that the restore began with
 
 	Restored   int64          `json:"restored_bytes"` // of the backup, to get to the point
 	Invariants int            `json:"invariants"`     // that were checked
@@ -80,6 +81,9 @@ type Offline struct {
 	Generation  string    `json:"generation"` // of the recovery point
 	Transaction uint64    `json:"transaction"`
 	Time        time.Time `json:"time"`
+	// Complete is up to when nothing is missing: later than Time if the shop said
+	// that nothing was committed since; zero if it was not asked.
+	Complete time.Time `json:"complete,omitzero"`
 
 	Objects int   `json:"objects"` // that were read back
 	Bytes   int64 `json:"bytes"`   // that they have

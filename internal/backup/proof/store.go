@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -49,21 +50,53 @@ func (s *Store) Keep(r Record, signer Signer) error {
 // Last gives the newest record of a destination, good or not; nil if there is
 // none. Code backup_proof_unreadable.
 func (s *Store) Last(label string) (*Record, error) {
+	return s.newest(label, func(Record) bool { return true })
+}
+
+// Newest gives the newest record of a destination and the newest good one, as
+// Last does.
+func (s *Store) Newest(label string) (last, good *Record, err error) {
+	last, err = s.Last(label)
+	if err != nil || last == nil || last.Good() {
+		return last, last, err
+	}
+	good, err = s.newest(label, Record.Good)
+	return last, good, err
+}
+
+func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
+	found, err := s.some(label, 1, want)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// All gives the newest records of a destination, good or not, the newest first,
+// at most most. Code backup_proof_unreadable.
+func (s *Store) All(label string, most int) ([]Record, error) {
+	return s.some(label, most, func(Record) bool { return true })
+}
+
+func (s *Store) some(label string, most int, want func(Record) bool) (found []Record, err error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	for _, name := range slices.Backward(names) {
+		if len(found) == most {
+			break
+		}
 		content, err := os.ReadFile(filepath.Join(s.dir, label, name))
 		if err != nil {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
-			return &r, nil
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label && want(r) {
+			found = append(found, r)
 		}
 	}
-	return nil, nil //nolint:nilnil // nothing was proved, which is no failure
+	return found, nil
 }
 
 // recordsIn lists the records in a directory, oldest first.
@@ -94,26 +127,10 @@ func (s *Store) thin(dir string) error {
 
 // keep writes a file durably, in the place of one of that name.
 func keep(dir, name string, content []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.WriteFile(filepath.Join(dir, name), content)
 }
 
 func unreadable(err error) error {
