@@ -205,13 +205,18 @@ func (d DestinationConfig) target(dest backup.Destination, now clock.Clock, obse
 	}
 	t := mirror.Target{
 		Label: d.Label, Region: d.Region, Dest: backup.Retry(dest, retry), LagAlarm: d.LagAlarm, LockFor: d.LockFor,
-		Retention: mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls},
-	}
-	if t.Retention == (mirror.Retention{}) {
-		t.Retention = mirror.DefaultRetention()
+		Retention: d.retention(),
 	}
 	if t.LagAlarm == 0 {
 		t.LagAlarm = 15 * time.Minute
 	}
 	return t
+}
+
+// retention is what the destination keeps.
+func (d DestinationConfig) retention() mirror.Retention {
+	if r := (mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls}); r != (mirror.Retention{}) {
+		return r
+	}
+	return mirror.DefaultRetention()
 }

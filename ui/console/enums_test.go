@@ -31,6 +31,7 @@ func TestEveryValueHasAWord(t *testing.T) {
 		{"OrderRefund", "status", "refund_state"}, {"ResolveInBody", "action", "hold_action"}, {"ResolveInBody", "action", "hold_action_what"},
 		{"ApprovalView", "kind", "approval_kind"}, {"ApprovalView", "status", "approval_state"},
 		{"AlertView", "severity", "severity"}, {"AlertView", "state", "alert_state"}, {"AccountHealth", "breaker", "breaker"},
+		{"BackupItemView", "state", "backup_state"}, {"BackupCopyView", "state", "copy_state"}, {"BackupProofView", "kind", "proof_kind"},
 		{"DayView", "state", "day_state"}, {"CaseView", "kind", "case_kind"}, {"CaseView", "state", "case_state"},
 		{"AdjustCaseInBody", "decision", "decision"}, {"ResolveCaseInBody", "decision", "decision"},
 	} {

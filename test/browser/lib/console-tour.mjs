@@ -36,6 +36,6 @@ export function pagesOf({ paid, work, card }) {
   return {
     home: "", orders: "orders", order: `orders/${paid}`, work: `orders/${work}`, products: "products", product: `products/${card.slug}`,
     "product-new": "product/new", cards: "cards", holds: "holds", approvals: "approvals", accounts: "accounts", reconcile: "reconcile",
-    alerts: "alerts", staff: "staff", audit: "audit", me: "me", nowhere: "nowhere",
+    alerts: "alerts", staff: "staff", audit: "audit", backup: "backup", me: "me", nowhere: "nowhere",
   };
 }

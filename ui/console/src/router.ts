@@ -27,6 +27,7 @@ const pages: RouteRecordRaw[] = [
   { path: "alerts", name: "alerts", component: () => import("./pages/AlertsPage.vue"), meta: { title: "nav.alerts", needs: "alerts.read" } },
   { path: "staff", name: "staff", component: () => import("./pages/StaffPage.vue"), meta: { title: "nav.staff", needs: "staff.read" } },
   { path: "audit", name: "audit", component: () => import("./pages/AuditPage.vue"), meta: { title: "nav.audit", needs: "audit.read" } },
+  { path: "backup", name: "backup", component: () => import("./pages/BackupPage.vue"), meta: { title: "nav.backup", needs: "backup.read" } },
   { path: "me", name: "me", component: () => import("./pages/MePage.vue"), meta: { title: "nav.me" } },
   { path: ":rest(.*)*", name: "nowhere", component: () => import("./pages/NowherePage.vue"), meta: { title: "nowhere.title" } },
 ];

@@ -143,6 +143,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/backup/checklist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell the six things that keep the shop from being lost, each with its evidence */
+        get: operations["backup_checklist"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/v1/backup/proofs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what was restored and checked */
+        get: operations["backup_proofs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/console/api/v1/backup/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tell how far copies are */
+        get: operations["backup_status"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/v1/categories": {
         parameters: {
             query?: never;
@@ -1238,6 +1289,194 @@ export interface components {
             /** @description Nothing on the last page. */
             next_cursor: string;
         };
+        BackupChecklistOutBody: {
+            /**
+             * Format: int64
+             * @description How long ago that was. Asking has them looked at again, in the background.
+             */
+            age_seconds: number;
+            /** @description Whether all six are. */
+            green: boolean;
+            /** @description Six, in a fixed order. */
+            items: components["schemas"]["BackupItemView"][];
+            /**
+             * Format: date-time
+             * @description When the destinations were looked at; nothing until that ended once, and no items either.
+             */
+            seen_at: string | null;
+        };
+        BackupCopyView: {
+            /** @description Codes of alarms that are on. */
+            alarms: string[];
+            /**
+             * Format: int64
+             * @description That they have.
+             */
+            bytes: number;
+            /** @description Code of what stopped the last round, or nothing. */
+            failure: string;
+            /** @description The destination. */
+            label: string;
+            /**
+             * Format: double
+             * @description Age of the oldest of these.
+             */
+            lag_seconds: number;
+            /**
+             * Format: int64
+             * @description That it has.
+             */
+            objects: number;
+            /** @description Why the last one was not, or nothing. */
+            proof_failed: string;
+            /**
+             * Format: date-time
+             * @description When a restore from it was last found sound, if the last one was.
+             */
+            proved_at: string | null;
+            /** @description Where it stands. */
+            region: string;
+            /** @description Whether a restore from it finds a whole copy. */
+            restorable: boolean;
+            /**
+             * Format: date-time
+             * @description The newest state that it has.
+             */
+            restorable_to: string | null;
+            /**
+             * @description waiting: for a whole copy to begin with. ailing: see alarms and failure.
+             * @enum {string}
+             */
+            state: "good" | "waiting" | "ailing";
+            /**
+             * Format: int64
+             * @description Files that it lacks.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description That they have.
+             */
+            waiting_bytes: number;
+        };
+        BackupItemView: {
+            /**
+             * Format: int64
+             * @description How old the evidence is.
+             */
+            age_seconds: number;
+            /**
+             * Format: date-time
+             * @description Of the evidence, if it has a time.
+             */
+            at: string | null;
+            /** @description The evidence, for programs. */
+            code: string;
+            /** @description The evidence, in Chinese. */
+            evidence: string;
+            /** @description The same in English. */
+            evidence_en: string;
+            /**
+             * @description Which of the six.
+             * @enum {string}
+             */
+            name: "replica" | "second_disk" | "two_regions" | "offline" | "restored" | "card_keys";
+            /** @description What makes it green, in Chinese; nothing if it is. */
+            remedy: string;
+            /** @description The same in English. */
+            remedy_en: string;
+            /**
+             * @description stale: was proved, too long ago. red: never, or it failed.
+             * @enum {string}
+             */
+            state: "green" | "stale" | "red";
+            /** @description What it is, in Chinese. */
+            title: string;
+            /** @description The same in English. */
+            title_en: string;
+        };
+        BackupProofView: {
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            at: string;
+            /**
+             * Format: int64
+             * @description That they have.
+             */
+            bytes: number;
+            /** @description Whether it proved the copy. */
+            good: boolean;
+            /**
+             * Format: int64
+             * @description Checked on the restored shop.
+             */
+            invariants: number;
+            /**
+             * @description restore: brought back from a destination and checked. offline: a disk that was read back.
+             * @enum {string}
+             */
+            kind: "restore" | "offline";
+            /** @description The destination or disk. */
+            label: string;
+            /**
+             * Format: int64
+             * @description That were read.
+             */
+            objects: number;
+            /**
+             * Format: date-time
+             * @description The state that was brought back, or is on the disk.
+             */
+            recovery_point: string | null;
+            /**
+             * Format: double
+             * @description How long it took.
+             */
+            took_seconds: number;
+            /**
+             * Format: int64
+             * @description Its last transaction.
+             */
+            transaction: number;
+            /**
+             * Format: int64
+             * @description Found.
+             */
+            violations: number;
+            /** @description Why not, or nothing. */
+            why: string;
+        };
+        BackupProofsOutBody: {
+            /** @description Signed records, the newest of each destination and disk first, at most a hundred of each destination. */
+            items: components["schemas"]["BackupProofView"][];
+        };
+        BackupStatusOutBody: {
+            /** @description Copies elsewhere. */
+            destinations: components["schemas"]["BackupCopyView"][];
+            /** @description Code of what stopped the last shipment, or nothing. */
+            failure: string;
+            /**
+             * Format: double
+             * @description Age of the oldest commit that is on the shop's disk only.
+             */
+            lag_seconds: number;
+            /** @description What backups do by themselves or wait for. */
+            schedule: components["schemas"]["PlannedView"][];
+            /**
+             * Format: date-time
+             * @description When everything was last known to be in the spool.
+             */
+            shipped_at: string | null;
+            /** @description Whether this process ships the database. */
+            shipping: boolean;
+            /**
+             * Format: int64
+             * @description In the spool.
+             */
+            spool_bytes: number;
+        };
         BeginSetupInBody: {
             /** @description What stands behind the # of the set-up link. */
             token: string;
@@ -2027,6 +2266,27 @@ export interface components {
             /** @description The present one. */
             password: string;
         };
+        PlannedView: {
+            /** @description At which one, or nothing. */
+            destination: string;
+            /**
+             * Format: date-time
+             * @description When it last succeeded, if ever.
+             */
+            last_good_at: string | null;
+            /**
+             * Format: date-time
+             * @description When it is due, if that is known.
+             */
+            next_at: string | null;
+            /** @description running, overdue, off, never or the like, or the code of what failed; or nothing. */
+            note: string;
+            /**
+             * @description full: a whole copy. attest: a destination's signed word on how far it is. offline: a disk that somebody plugs in.
+             * @enum {string}
+             */
+            what: "ship" | "full" | "attest" | "proof" | "offline";
+        };
         Problem: {
             /** @description payment_busy: ids of other payment channels that work. */
             channels?: string[];
@@ -2544,6 +2804,12 @@ export type AskOutBody = components['schemas']['AskOutBody'];
 export type AuditEntry = components['schemas']['AuditEntry'];
 export type AuditEvent = components['schemas']['AuditEvent'];
 export type AuditOutBody = components['schemas']['AuditOutBody'];
+export type BackupChecklistOutBody = components['schemas']['BackupChecklistOutBody'];
+export type BackupCopyView = components['schemas']['BackupCopyView'];
+export type BackupItemView = components['schemas']['BackupItemView'];
+export type BackupProofView = components['schemas']['BackupProofView'];
+export type BackupProofsOutBody = components['schemas']['BackupProofsOutBody'];
+export type BackupStatusOutBody = components['schemas']['BackupStatusOutBody'];
 export type BeginSetupInBody = components['schemas']['BeginSetupInBody'];
 export type CaseView = components['schemas']['CaseView'];
 export type CasesOutBody = components['schemas']['CasesOutBody'];
@@ -2587,6 +2853,7 @@ export type OrderView = components['schemas']['OrderView'];
 export type OrdersOutBody = components['schemas']['OrdersOutBody'];
 export type OverviewOutBody = components['schemas']['OverviewOutBody'];
 export type PasswordInBody = components['schemas']['PasswordInBody'];
+export type PlannedView = components['schemas']['PlannedView'];
 export type Problem = components['schemas']['Problem'];
 export type ProductBody = components['schemas']['ProductBody'];
 export type ProductView = components['schemas']['ProductView'];
@@ -3451,6 +3718,255 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backup_checklist: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupChecklistOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: backup_proof_unreadable, database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backup_proofs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupProofsOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: backup_proof_unreadable, database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    backup_status: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BackupStatusOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: backup_proof_unreadable, database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
             503: {
                 headers: {
                     [name: string]: unknown;

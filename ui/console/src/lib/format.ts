@@ -28,3 +28,16 @@ export function when(at?: string | null): string {
   const day = [moment.getFullYear(), two(moment.getMonth() + 1), two(moment.getDate())].join("-");
   return `${day} ${[moment.getHours(), moment.getMinutes(), moment.getSeconds()].map(two).join(":")}`;
 }
+
+/** A size for people: 1.5 MB. */
+export function bytes(n: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const step = n < 1 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(n) / 3));
+  return `${(n / 1000 ** step).toFixed(step === 0 ? 0 : 1)} ${units[step]}`;
+}
+
+/** A length of time for people, in the largest unit that says enough. */
+export function span(seconds: number): string {
+  const [unit, n] = seconds < 120 ? ["second", seconds] as const : seconds < 7200 ? ["minute", seconds / 60] as const : seconds < 172_800 ? ["hour", seconds / 3600] as const : ["day", seconds / 86_400] as const;
+  return new Intl.NumberFormat(currentLang(), { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }).format(n);
+}

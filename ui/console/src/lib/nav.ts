@@ -28,6 +28,7 @@ export const sections: { title: string; links: Link[] }[] = [
     title: "section.shop",
     links: [
       { name: "alerts", needs: "alerts.read" },
+      { name: "backup", needs: "backup.read" },
       { name: "staff", needs: "staff.read" },
       { name: "audit", needs: "audit.read" },
     ],
