@@ -5,7 +5,7 @@ import { after, before, describe, test } from "node:test";
 import { faults } from "./lib/axe.mjs";
 import { combinations, languages, launch, visit, widths } from "./lib/browser.mjs";
 import { openConsole, pagesOf } from "./lib/console-tour.mjs";
-import { assertKept, buyPaid, field, open, press, settled, signIn } from "./lib/desk.mjs";
+import { assertKept, assertNoSpill, buyPaid, field, open, press, settled, signIn } from "./lib/desk.mjs";
 import { setUp } from "./lib/staff.mjs";
 import { assertFits, assertLanguage, consoleText } from "./lib/text.mjs";
 
@@ -157,6 +157,7 @@ describe("console", () => {
         for (const size of ["desk", "phone"]) {
           await page.setViewportSize(widths[size]);
           await assertFits(page);
+          await assertNoSpill(page);
           found.push(...(await faults(page)).map((fault) => `${name}, ${size}: ${fault}`));
         }
         await page.setViewportSize(widths.desk);

@@ -26,14 +26,27 @@ func TestEveryValueHasAWord(t *testing.T) {
 	require.NoError(t, json.Unmarshal(raw, &doc))
 	texts := catalogue(t, "zh-CN")
 	for _, c := range []struct{ schema, property, group string }{
-		{"WhoAmI", "role", "role"}, {"InviteInBody", "role", "role_may"},
-		{"OrderSummary", "status", "order_state"}, {"OrderLine", "kind", "product_kind"}, {"OrderPayment", "status", "payment_state"},
-		{"OrderRefund", "status", "refund_state"}, {"ResolveInBody", "action", "hold_action"}, {"ResolveInBody", "action", "hold_action_what"},
-		{"ApprovalView", "kind", "approval_kind"}, {"ApprovalView", "status", "approval_state"},
-		{"AlertView", "severity", "severity"}, {"AlertView", "state", "alert_state"}, {"AccountHealth", "breaker", "breaker"},
-		{"BackupItemView", "state", "backup_state"}, {"BackupCopyView", "state", "copy_state"}, {"BackupProofView", "kind", "proof_kind"},
-		{"DayView", "state", "day_state"}, {"CaseView", "kind", "case_kind"}, {"CaseView", "state", "case_state"},
-		{"AdjustCaseInBody", "decision", "decision"}, {"ResolveCaseInBody", "decision", "decision"},
+		{"WhoAmI", "role", "role"},
+		{"InviteInBody", "role", "role_may"},
+		{"OrderSummary", "status", "order_state"},
+		{"OrderLine", "kind", "product_kind"},
+		{"OrderPayment", "status", "payment_state"},
+		{"OrderRefund", "status", "refund_state"},
+		{"ResolveInBody", "action", "hold_action"},
+		{"ResolveInBody", "action", "hold_action_what"},
+		{"ApprovalView", "kind", "approval_kind"},
+		{"ApprovalView", "status", "approval_state"},
+		{"AlertView", "severity", "severity"},
+		{"AlertView", "state", "alert_state"},
+		{"AccountHealth", "breaker", "breaker"},
+		{"BackupItemView", "state", "backup_state"},
+		{"BackupCopyView", "state", "copy_state"},
+		{"BackupProofView", "kind", "proof_kind"},
+		{"DayView", "state", "day_state"},
+		{"CaseView", "kind", "case_kind"},
+		{"CaseView", "state", "case_state"},
+		{"AdjustCaseInBody", "decision", "decision"},
+		{"ResolveCaseInBody", "decision", "decision"},
 	} {
 		values := doc.Components.Schemas[c.schema].Properties[c.property].Enum
 		require.NotEmpty(t, values, "%s.%s", c.schema, c.property)

@@ -43,6 +43,13 @@ export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('[aria-busy="true"], main [role="status"]'));
 }
 
+/** Fails if something on a surface does not fit into it. */
+export async function assertNoSpill(page) {
+  const spilt = await page.evaluate(() => [...document.querySelectorAll(".slab, .el-dialog")].filter((e) => e.scrollWidth > e.clientWidth + 1)
+    .map((e) => e.textContent.trim().slice(0, 60)));
+  assert.deepEqual(spilt, [], `too wide for its place on ${page.url()}`);
+}
+
 /** The control with a label in the visitor's language. */
 export const field = ({ page, lang }, key) => page.getByLabel(consoleText(lang, key), { exact: true });
 
