@@ -21,9 +21,10 @@ import (
 	"panshi/internal/web"
 )
 
-// Imports brings card keys into the shop. imports.Service does it.
+// Imports brings card keys into the shop, and finds them again. imports.Service does it.
 type Imports interface {
 	Cards(ctx context.Context, req imports.CardsRequest, progress func(imports.Progress)) (imports.Report, error)
+	FindCard(ctx context.Context, merchantID id.ID, content string) (imports.FoundCard, error)
 }
 
 // Accounts are a merchant's accounts at payment platforms, without secrets.
@@ -118,6 +119,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	if err := a.addCards(); err != nil {
 		return nil, err
 	}
+	a.addCardFind()
 	a.addOverview()
 	a.addOrders()
 	a.addHolds()

@@ -89,6 +89,7 @@ func samples(of sampled) map[string]sample {
 		"GET /console/api/v1/staff":                                {path: "/console/api/v1/staff"},
 		"POST /console/api/v1/staff/invitations":                   {path: "/console/api/v1/staff/invitations", body: `{"role":"operator","reason":"x"}`},
 		"POST /console/api/v1/staff/{id}/disable":                  {path: "/console/api/v1/staff/" + of.colleague + "/disable", object: true},
+		"POST /console/api/v1/cards/find":                          {path: "/console/api/v1/cards/find", body: `{"content":"CARD-OF-ONE"}`, object: true},
 		"GET /console/api/v1/overview":                             {path: "/console/api/v1/overview"},
 	}
 }
@@ -100,6 +101,7 @@ func shop(t *testing.T) (k *kit, o *owner, table map[string]sample) {
 	o.product("work", "manual")
 	o.product("card", "card")
 	o.want(200, "PUT", "/console/api/v1/categories/games", object{"title": "游戏"})
+	k.want(200, ask{method: "POST", path: "/console/api/v1/skus/card-1/cards", body: "CARD-OF-ONE", kind: "text/plain", bearer: o.token})
 	paid := k.buy(k.one, "work", 4900)
 	k.buy(k.one, "work", 4800)
 	holds := o.want(200, "GET", "/console/api/v1/holds", nil)["items"].([]any)
@@ -313,36 +315,6 @@ func TestPages(t *testing.T) {
 			}
 		}
 	}
-}
-
-// The console is one document for every address below /app/, and its files are
-// kept for ever.
-func TestConsoleIsServed(t *testing.T) {
-	t.Parallel()
-	k := newKit(t)
-	w := k.do(ask{path: "/"})
-	require.Equal(t, 303, w.Code)
-	require.Equal(t, "/app/", w.Header().Get("Location"))
-	for _, path := range []string{"/app/", "/app/orders/2026AB", "/app/sign-in"} {
-		w = k.do(ask{path: path})
-		require.Equal(t, 200, w.Code)
-		page := w.Body.String()
-		require.NotRegexp(t, `(?i)<script[^>]*>[^<]|<style|\sstyle=|\son\w+=|https?://`, page, "nothing inline, nothing from elsewhere")
-		policy := w.Header().Get("Content-Security-Policy")
-		require.Contains(t, policy, "script-src 'self'; style-src 'self'")
-		require.NotContains(t, policy, "unsafe")
-		require.Equal(t, "no-store", w.Header().Get("Cache-Control"))
-		files := regexp.MustCompile(`/console/app/[\w./-]+`).FindAllString(page, -1)
-		require.NotEmpty(t, files)
-		for _, file := range files {
-			w := k.do(ask{path: file, header: map[string]string{"Accept-Encoding": "gzip"}})
-			require.Equal(t, 200, w.Code, file)
-			require.Equal(t, "gzip", w.Header().Get("Content-Encoding"), file)
-			require.Equal(t, "public, max-age=31536000, immutable", w.Header().Get("Cache-Control"), file)
-		}
-	}
-	require.Equal(t, 404, k.do(ask{path: "/console/app/assets/none.js"}).Code)
-	require.Equal(t, 404, k.do(ask{path: "/elsewhere"}).Code)
 }
 
 func TestNoSecretIsLogged(t *testing.T) {

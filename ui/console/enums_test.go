@@ -39,6 +39,7 @@ func TestEveryValueHasAWord(t *testing.T) {
 		{"AlertView", "severity", "severity"},
 		{"AlertView", "state", "alert_state"},
 		{"AccountHealth", "breaker", "breaker"},
+		{"FindCardOutBody", "state", "card_state"},
 		{"BackupItemView", "state", "backup_state"},
 		{"BackupCopyView", "state", "copy_state"},
 		{"BackupProofView", "kind", "proof_kind"},

@@ -35,7 +35,7 @@ async function askForSomething(shop, owner) {
 export function pagesOf({ paid, work, card }) {
   return {
     home: "", orders: "orders", order: `orders/${paid}`, work: `orders/${work}`, products: "products", product: `products/${card.slug}`,
-    "product-new": "product/new", cards: "cards", holds: "holds", approvals: "approvals", accounts: "accounts", reconcile: "reconcile",
+    "product-new": "product/new", cards: "cards", find: "find", holds: "holds", approvals: "approvals", accounts: "accounts", reconcile: "reconcile",
     alerts: "alerts", staff: "staff", audit: "audit", backup: "backup", me: "me", nowhere: "nowhere",
   };
 }

@@ -19,6 +19,7 @@ const pages: RouteRecordRaw[] = [
   { path: "products/:slug", name: "product", component: () => import("./pages/ProductPage.vue"), props: true, meta: { title: "product.title", needs: "products.read" } },
   { path: "product/new", name: "product-new", component: () => import("./pages/ProductPage.vue"), meta: { title: "product.new", needs: "products.write" } },
   { path: "cards", name: "cards", component: () => import("./pages/CardsPage.vue"), meta: { title: "nav.cards", needs: "cards.import" } },
+  { path: "find", name: "find", component: () => import("./pages/FindPage.vue"), meta: { title: "nav.find", needs: "orders.read" } },
   { path: "holds", name: "holds", component: () => import("./pages/HoldsPage.vue"), meta: { title: "nav.holds", needs: "orders.read" } },
   { path: "approvals", name: "approvals", component: () => import("./pages/ApprovalsPage.vue"), meta: { title: "nav.approvals", needs: "approvals.read" } },
   { path: "accounts", name: "accounts", component: () => import("./pages/AccountsPage.vue"), meta: { title: "nav.accounts", needs: "payments.read" } },

@@ -194,6 +194,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/console/api/v1/cards/find": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Find a card by its key; recorded
+         * @description Fingerprints are compared: no key is opened, and none is answered with.
+         */
+        post: operations["find_card"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/console/api/v1/categories": {
         parameters: {
             query?: never;
@@ -1842,6 +1862,32 @@ export interface components {
              */
             field: string;
         };
+        FindCardInBody: {
+            /** @description The whole key, as a buyer tells it. */
+            content: string;
+        };
+        FindCardOutBody: {
+            /** @description The import that brought it. */
+            batch_id: string;
+            /** @description The order that has it; nothing if none. */
+            order_no: string;
+            /** @description What it is sold as. */
+            sku_code: string;
+            /**
+             * @description held: for an unpaid order.
+             * @enum {string}
+             */
+            state: "available" | "held" | "sold" | "disabled";
+            /**
+             * Format: date-time
+             * @description When.
+             */
+            stored_at: string;
+            /** @description The product, in Chinese. */
+            title: string;
+            /** @description In English. */
+            title_en: string;
+        };
         FindCreditsInBody: {
             /** @description Of the contact, whole. */
             email?: string;
@@ -2829,6 +2875,8 @@ export type DaysOutBody = components['schemas']['DaysOutBody'];
 export type DeliverInBody = components['schemas']['DeliverInBody'];
 export type Enrolment = components['schemas']['Enrolment'];
 export type FieldProblem = components['schemas']['FieldProblem'];
+export type FindCardInBody = components['schemas']['FindCardInBody'];
+export type FindCardOutBody = components['schemas']['FindCardOutBody'];
 export type FindCreditsInBody = components['schemas']['FindCreditsInBody'];
 export type Finding = components['schemas']['Finding'];
 export type GrantBody = components['schemas']['GrantBody'];
@@ -3967,6 +4015,120 @@ export interface operations {
                 };
             };
             /** @description Service Unavailable: backup_proof_unreadable, database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_card: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FindCardInBody"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FindCardOutBody"];
+                };
+            };
+            /** @description Bad Request: malformed_body, malformed_query */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unauthorized: unauthenticated */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Forbidden: cross_origin, forbidden */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not Found: card_unknown */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Request Entity Too Large: body_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unsupported Media Type: unsupported_media_type */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Unprocessable Entity: duplicate_field, invalid_choice, invalid_format, invalid_input, invalid_type, invalid_utf8, out_of_range, required, too_long, too_short, unknown_field, unknown_parameter */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too Many Requests: rate_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Internal Server Error: internal */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Service Unavailable: database_busy, outcome_unknown, overloaded, shutting_down, statement_timeout, storage_failed, storage_full, timeout, vault_cards_shut */
             503: {
                 headers: {
                     [name: string]: unknown;

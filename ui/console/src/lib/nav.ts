@@ -13,6 +13,7 @@ export const sections: { title: string; links: Link[] }[] = [
       { name: "orders", needs: "orders.read" },
       { name: "products", needs: "products.read" },
       { name: "cards", needs: "cards.import" },
+      { name: "find", needs: "orders.read" },
     ],
   },
   {
