@@ -122,8 +122,8 @@ func doctorAlerts(s notify.Standing) []finding {
 // doctorBackup judges how far what was sold has left this disk.
 func doctorBackup(cfg app.Config, s ship.Status, now time.Time) []finding {
 	switch {
-	case cfg.DB.URL != "":
-		return nil // a server's database is backed up by other means
+	case !cfg.Ships() && cfg.DB.URL != "":
+		return []finding{warn("backup", "this machine does not back the database server up (backup.spool, backup.destinations); does another one?")}
 	case !cfg.Backup.Enabled():
 		return []finding{warn("backup", "is off: what is lost with this disk is lost (backup.spool)")}
 	case !s.Shipping && len(s.Generations) == 0:

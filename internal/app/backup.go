@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -33,8 +34,8 @@ type shipping struct {
 // spoolDir is where the spool of cfg is, "" if it has none.
 func (c Config) spoolDir() string {
 	switch {
-	case c.DB.URL != "" || !c.Backup.Enabled():
-		return ""
+	case !c.Backup.Enabled() || c.DB.URL != "" && c.Backup.Spool == "" && len(c.Backup.Destinations) == 0:
+		return "" // several machines may serve one database, and one of them ships it
 	case c.Backup.Spool == "":
 		return ship.Beside(c.Data)
 	}
@@ -45,7 +46,7 @@ func (c Config) spoolDir() string {
 func (c Config) validateSpool() error {
 	switch {
 	case c.spoolDir() == "" && len(c.Backup.Destinations) > 0:
-		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which a shop on PostgreSQL or with backup.spool off has not")
+		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which is off (backup.spool)")
 	case c.spoolDir() == "":
 		return nil
 	}
@@ -79,12 +80,20 @@ func atRest(cfg Config) shipping {
 	}
 }
 
-// openShipped opens the SQLite database of a shop that serves, with the shipper
-// as what decides about its log.
+// openShipped opens the database of a shop that serves, with what ships it.
 func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
-	if cfg.spoolDir() == "" {
+	switch {
+	case cfg.spoolDir() == "":
 		return openDatabase(ctx, cfg, log)
+	case cfg.DB.URL != "":
+		return openShippedServer(ctx, cfg, log)
 	}
+	return openShippedFile(ctx, cfg, log)
+}
+
+// openShippedFile opens the SQLite database with the shipper as what decides
+// about its log.
+func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
 	data, err := filepath.Abs(cfg.Data)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
@@ -97,32 +106,62 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	if err != nil {
 		return nil, err
 	}
-	database := opened.close
+	opened.shipBy(cfg, shipper, mirrored, log)
+	return opened, nil
+}
+
+// shipper is what brings a database into the spool.
+type shipper interface {
+	spooled
+	measured
+	Start(ctx context.Context, cipher tink.StreamingAEAD) error
+	Status(ctx context.Context) (ship.Status, error)
+	Close() error
+}
+
+// spooled is where a mirror finds what there is to copy.
+type spooled interface {
+	Spool() *spool.Spool
+	WantFull()
+}
+
+// measured is what metrics tell of shipping.
+type measured interface {
+	Lag() time.Duration
+	Age() time.Duration
+	Failing() bool
+	Written() int64
+	Size() int64
+	Transaction() uint64
+}
+
+// shipBy has a database shipped and mirrored from its start on until it closes.
+func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, log *slog.Logger) {
+	database := d.close
 	// Shipping ends first, so that the mirror sees all of it.
-	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
-	opened.backup = shipping{
+	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close()) }
+	d.backup = shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+			if err := startShipping(ctx, cfg, by, v.Backup()); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, shipper, log)
+			return mirrored.start(ctx, cfg, by, log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
-			status, err := shipper.Status(ctx)
+			status, err := by.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
 			return status, err
 		},
 	}
-	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
-	return opened, nil
+	d.gauges = append(d.gauges, shipGauges(by)...)
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
+func startShipping(ctx context.Context, cfg Config, by shipper, cipher tink.StreamingAEAD) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, cipher)
+	return by.Start(ctx, cipher)
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no
@@ -136,7 +175,7 @@ func extendVault(ctx context.Context, cfg Config) error {
 
 // shipGauges tell how far shipping is. They are computed when they are read, so
 // that none stands still when shipping does.
-func shipGauges(s *ship.Shipper) []gauge {
+func shipGauges(s measured) []gauge {
 	return []gauge{
 		{name: "panshi_backup_lag_seconds", help: "Age of the oldest commit that is not in the spool.", read: func() float64 { return s.Lag().Seconds() }},
 		{name: "panshi_backup_shipped_age_seconds", help: "How long ago the spool was last known to have everything.", read: func() float64 { return s.Age().Seconds() }},

@@ -23,6 +23,7 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
+	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
 }
 
 // labels are those of all destinations.

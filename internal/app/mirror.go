@@ -19,7 +19,6 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
-	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
@@ -54,9 +53,9 @@ type mirroring struct {
 // longer than the data directory.
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
-// start copies the spool of a shipper to the destinations of cfg, if there are
+// start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) error {
+func (c *copies) start(ctx context.Context, cfg Config, by spooled, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -73,11 +72,11 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	if err != nil {
 		return err
 	}
-	source, err := feed.Open(ctx, shipper.Spool(), cfg.mirrorDir())
+	source, err := feed.Open(ctx, by.Spool(), cfg.mirrorDir())
 	if err != nil {
 		return err
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, log)
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, by, log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -85,14 +84,14 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
-		Sums:  noSums, WantFull: func(string) { shipper.WantFull() },
+		Sums:  noSums, WantFull: func(string) { by.WantFull() },
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {

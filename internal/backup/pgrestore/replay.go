@@ -60,6 +60,18 @@ func Own(path string) error {
 	return nil
 }
 
+// LetThrough lets the account that servers run as pass through a directory of
+// ours, if it is another one than we are.
+func LetThrough(dir string) error {
+	if who, err := pgserver.Account(); err != nil || who == nil {
+		return nil //nolint:nilerr // who needs a server is told when it is started
+	}
+	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // it shows nothing of what is in it
+		return unwritable(err)
+	}
+	return nil
+}
+
 // Serve starts a server on restored data, alone with its caller.
 func Serve(path string, settings ...string) (*pgserver.Existing, error) {
 	major, err := pgserver.MajorOf(path)
@@ -93,17 +105,18 @@ func recovery(ctx context.Context, plan Plan, path string, at time.Time) (stoppe
 		if strings.Contains(server.Log(), "recovery ended before configured recovery target was reached") {
 			return false, 0, errNotReached
 		}
-		return false, 0, replayFailed(err)
+		return false, 0, Failed(err)
 	}
 	text, err := server.Text(ctx, plan.Base.Role, plan.Base.Database, "SELECT pg_last_wal_replay_lsn()::text")
 	if err != nil {
-		return false, 0, replayFailed(err)
+		return false, 0, Failed(err)
 	}
 	end, _ = pgstream.ParseLSN(text)
 	return strings.Contains(server.Log(), "recovery stopping "), end, nil
 }
 
-func replayFailed(err error) error {
+// Failed says of what a restored server did that the restore failed.
+func Failed(err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
 	}

@@ -11,25 +11,22 @@ import (
 // Config says which server is shipped, and how.
 type Config struct {
 	ship.Config // Spool is set
+	Settings
 
-	URL     string // of a replication connection
-	Slot    string // name of the replication slot
-	SlotMax int64  // bytes of log that the server keeps for a spool that takes nothing; 0 is no limit
-
+	URL            string // of a replication connection
 	Database, Role string // how the shop reaches its tables; restores need them
 }
 
 // Settings are what may be set of it.
 type Settings struct {
-	// ReplicationURL is the server's address for a role that may replicate; empty
-	// is db.url.
-	ReplicationURL string `json:"replication_url"`
-	Slot           string `json:"slot"`
-	SlotMax        int64  `json:"slot_max"`
+	Slot string `json:"slot"` // name of the replication slot
+	// SlotMax is how many bytes of log the server keeps for a spool that takes
+	// nothing; 0 is no limit.
+	SlotMax int64 `json:"slot_max"`
 }
 
-// DefaultSettings are those of a shop that is told nothing.
-func DefaultSettings() Settings { return Settings{Slot: "panshi_backup", SlotMax: 8 << 30} }
+// Defaults are those of a shop that is told nothing.
+func Defaults() Settings { return Settings{Slot: "panshi_backup", SlotMax: 8 << 30} }
 
 // Validate reports everything that is wrong at once.
 func (s Settings) Validate() error {

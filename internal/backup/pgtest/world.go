@@ -38,8 +38,7 @@ type World struct {
 func New(t *testing.T) *World {
 	t.Helper()
 	w := &World{t: t, Node: dbtest.NewNode(t), Cipher: backuptest.Cipher(t)}
-	settings := pgship.DefaultSettings()
-	w.Config = pgship.Config{Config: ship.Defaults(), URL: w.Node.URL("postgres"), Slot: settings.Slot, SlotMax: settings.SlotMax, Database: "postgres", Role: "panshi"}
+	w.Config = pgship.Config{Config: ship.Defaults(), Settings: pgship.Defaults(), URL: w.Node.URL("postgres"), Database: "postgres", Role: "panshi"}
 	w.Config.Spool, w.Config.Interval = filepath.Join(t.TempDir(), "spool"), 100*time.Millisecond
 	w.Exec("CREATE TABLE sold (n bigint PRIMARY KEY, what text)")
 	return w

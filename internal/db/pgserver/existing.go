@@ -67,7 +67,7 @@ func Run(major int, data string, settings ...string) (*Existing, error) {
 	if err != nil {
 		return nil, err
 	}
-	run, err := os.MkdirTemp("", "panshi-pg-")
+	run, err := os.MkdirTemp(runParent(who), "panshi-pg-")
 	if err != nil {
 		return nil, err
 	}
@@ -82,11 +82,24 @@ func Run(major int, data string, settings ...string) (*Existing, error) {
 	return e, nil
 }
 
+// longest is how long a parent's path may be, so that the path of a socket below
+// it stays below the limit of 107 bytes.
+const longest = 60
+
+// runParent is where the directory of a server's socket goes: the usual place,
+// unless its path is too long or another account could not enter it.
+func runParent(who *syscall.Credential) string {
+	if who != nil || len(os.TempDir()) > longest {
+		return "/tmp"
+	}
+	return ""
+}
+
 func (e *Existing) prepare(who *syscall.Credential) error {
 	err := errors.Join(
 		os.WriteFile(filepath.Join(e.run, "postgresql.conf"), nil, 0o600),
 		os.WriteFile(filepath.Join(e.run, "pg_ident.conf"), nil, 0o600),
-		os.WriteFile(filepath.Join(e.run, "pg_hba.conf"), []byte("local all all trust\n"), 0o600),
+		os.WriteFile(filepath.Join(e.run, "pg_hba.conf"), []byte("local all,replication all trust\n"), 0o600),
 	)
 	if err != nil {
 		return err
