@@ -133,6 +133,8 @@ func doctorBackup(cfg app.Config, s ship.Status, now time.Time) []finding {
 	case s.Failure != "" || s.Lag > worryingLag:
 		return []finding{bad("backup", "what was committed in the last %v is on this disk only: %s",
 			s.Lag.Round(time.Second), cmp.Or(s.Failure, "shipping stands still"))}
+	case s.Broken != "":
+		return []finding{warn("backup", "a history broke off within the last day (%s): panshi backup status", s.Broken)}
 	case s.ShippedAt.IsZero():
 		return []finding{warn("backup", "the first whole copy is being written")}
 	}

@@ -85,6 +85,8 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	switch {
 	case cfg.spoolDir() == "":
 		return openDatabase(ctx, cfg, log)
+	case cfg.DB.URL != "" && !cfg.has(RoleKeeper):
+		return openDatabase(ctx, cfg, log) // a keeper ships
 	case cfg.DB.URL != "":
 		return openShippedServer(ctx, cfg, log)
 	}

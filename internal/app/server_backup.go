@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"panshi/internal/backup/pgrestore"
@@ -26,6 +27,11 @@ type PostgresBackup struct {
 
 // Ships tells whether this shop's history goes into a spool while it serves.
 func (c Config) Ships() bool { return c.spoolDir() != "" }
+
+// has tells whether this process has a role.
+func (c Config) has(r Role) bool {
+	return slices.ContainsFunc(c.selected(), func(d duty) bool { return d.role == r })
+}
 
 // openShippedServer opens the PostgreSQL database with what ships its server.
 func openShippedServer(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {

@@ -21,18 +21,18 @@ type mark struct {
 	at  time.Time
 }
 
-// resumes notes how much a server has when a session begins. All of it may be as
-// old as the last sign of life.
+// resumes notes how much a server has when a session begins, with s.mu held. All
+// of it may be as old as the last sign of life.
 func (s *Shipper) resumes(end pgstream.LSN) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	now := s.clock.Now()
 	since := s.state.heard
 	if since.IsZero() {
-		since = s.clock.Now()
+		since = now
 	}
 	if end > s.state.spooled && len(s.state.marks) == 0 {
 		s.state.marks = append(s.state.marks, mark{end, since})
 	}
+	s.state.heard = now
 }
 
 // hears notes a sign of life, and how much the server has.

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"panshi/internal/backup/pgwal"
 	"panshi/internal/backup/spool"
 	"panshi/internal/db/pgstream"
 	"panshi/internal/errs"
 )
+
+// setup is how long a session may take to begin; a server that hangs answers
+// nobody.
+const setup = 30 * time.Second
 
 // session streams until something fails, or, when closing, until the spool has
 // what the server had then.
@@ -20,47 +25,70 @@ func (s *Shipper) session(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = c.Close() }() // what it brought is in the spool, or comes again
+	if err := s.open(ctx, c); err != nil {
+		return err
+	}
+	return s.receive(ctx, c, s.look().spooled)
+}
+
+// open decides where the stream begins, and begins it.
+func (s *Shipper) open(ctx context.Context, c *pgstream.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, setup)
+	defer cancel()
 	server, err := c.Identify(ctx)
 	if err != nil {
 		return err
 	}
-	from, err := s.prepare(ctx, c, server)
+	o, err := s.prepare(ctx, c, server)
 	if err != nil {
 		return err
 	}
-	if err := c.Start(ctx, s.cfg.Slot, from, server.Timeline); err != nil {
+	if err := c.Start(ctx, s.cfg.Slot, o.from, server.Timeline); err != nil {
+		if pgstream.InUse(err) {
+			err = errs.Wrap(err, errs.Conflict, "backup_slot_taken", "another machine ships this server by the slot "+s.cfg.Slot)
+		}
 		return err
 	}
-	s.resumes(server.End)
-	return s.receive(ctx, c, from)
+	s.begins(o, server.End)
+	return nil
 }
 
-// prepare finds out from where the log has to come, and begins a new generation
-// if that of the spool cannot go on.
-func (s *Shipper) prepare(ctx context.Context, c *pgstream.Conn, server pgstream.Server) (pgstream.LSN, error) {
+// firstGeneration is why a spool's first one begins.
+const firstGeneration = "backup_first_generation"
+
+// opening is where a session begins.
+type opening struct {
+	generation string
+	head       pgwal.Head
+	from       pgstream.LSN
+	why        string // a new generation has to begin, "" if none has
+}
+
+// prepare finds out from where the log has to come, and whether the generation
+// of the spool can go on.
+func (s *Shipper) prepare(ctx context.Context, c *pgstream.Conn, server pgstream.Server) (opening, error) {
 	slot, err := c.Slot(ctx, s.cfg.Slot)
 	if err != nil {
-		return 0, err
+		return opening{}, err
 	}
 	if most := pgstream.LSN(s.cfg.SlotMax); most > 0 && slot.Restart > 0 && server.End > slot.Restart+most {
+		if err := c.DropSlot(ctx, s.cfg.Slot); err != nil {
+			return opening{}, err
+		}
 		s.log.Error("backup: the server keeps too much for a spool that takes nothing; the slot is dropped, and the history has a hole",
 			slog.String("slot", s.cfg.Slot), slog.Uint64("bytes", uint64(server.End-slot.Restart)))
-		if err := c.DropSlot(ctx, s.cfg.Slot); err != nil {
-			return 0, err
-		}
 		s.breaks("backup_slot_dropped")
 		slot = pgstream.Slot{}
 	}
 	if err := s.spool.Probe(); err != nil {
-		return 0, err // a slot for a spool that takes nothing would fill the server
+		return opening{}, err // a slot for a spool that takes nothing would fill the server
 	}
-	head := pgwal.Head{System: server.System, Timeline: server.Timeline, Segment: server.Segment, Major: server.Major}
-	generation, end, why := s.last(ctx, head)
-	if why == "" && slot.Restart > 0 && slot.Restart <= end && end <= server.End {
-		s.begins(generation, head, end)
-		return end, nil
+	o := opening{head: pgwal.Head{System: server.System, Timeline: server.Timeline, Segment: server.Segment, Major: server.Major}}
+	o.generation, o.from, o.why = s.last(ctx, o.head)
+	if o.why == "" && slot.Restart > 0 && slot.Restart <= o.from && o.from <= server.End {
+		return o, nil
 	}
-	return s.renew(ctx, c, slot, head, why)
+	return s.renew(ctx, c, slot, o)
 }
 
 // last is the generation that the spool ends with, and where; why tells why it
@@ -68,7 +96,7 @@ func (s *Shipper) prepare(ctx context.Context, c *pgstream.Conn, server pgstream
 func (s *Shipper) last(ctx context.Context, server pgwal.Head) (generation string, end pgstream.LSN, why string) {
 	files, err := s.spool.List(ctx, "")
 	if err != nil || len(files) == 0 {
-		return "", 0, "backup_first_generation"
+		return "", 0, firstGeneration
 	}
 	newest := spool.File{Generation: files[len(files)-1].Generation}
 	for _, f := range files {
@@ -77,7 +105,7 @@ func (s *Shipper) last(ctx context.Context, server pgwal.Head) (generation strin
 		}
 	}
 	if newest.Last == 0 {
-		return "", 0, "backup_first_generation"
+		return "", 0, firstGeneration
 	}
 	content, err := s.spool.Read(ctx, newest.Name)
 	if err != nil {
@@ -97,42 +125,36 @@ func (s *Shipper) last(ctx context.Context, server pgwal.Head) (generation strin
 	return newest.Generation, pgstream.LSN(newest.Last), ""
 }
 
-// renew begins a generation at the beginning of the segment from which on the
+// renew opens a generation at the beginning of the segment from which on the
 // slot keeps the log.
-func (s *Shipper) renew(ctx context.Context, c *pgstream.Conn, slot pgstream.Slot, head pgwal.Head, why string) (pgstream.LSN, error) {
-	if why == "" {
-		why = "backup_slot_lost"
+func (s *Shipper) renew(ctx context.Context, c *pgstream.Conn, slot pgstream.Slot, o opening) (opening, error) {
+	if o.why == "" {
+		o.why = "backup_slot_lost"
 	}
 	if slot.Exists && slot.Restart == 0 {
 		if err := c.DropSlot(ctx, s.cfg.Slot); err != nil {
-			return 0, err
+			return o, err
 		}
 	}
 	if slot.Restart == 0 {
 		if err := c.CreateSlot(ctx, s.cfg.Slot); err != nil {
-			return 0, err
+			return o, err
 		}
 		var err error
 		if slot, err = c.Slot(ctx, s.cfg.Slot); err != nil {
-			return 0, err
+			return o, err
 		}
 	}
 	files, err := s.spool.List(ctx, "")
 	if err != nil {
-		return 0, err
+		return o, err
 	}
 	var known []string
 	for _, f := range files {
 		known = append(known, f.Generation)
 	}
-	from := slot.Restart - slot.Restart%pgstream.LSN(head.Segment)
-	next := spool.NextGeneration(known...)
-	if why != "backup_first_generation" {
-		s.breaks(why)
-	}
-	s.log.Warn("backup: a new generation begins with a whole copy", slog.String("generation", next), slog.String("because", why))
-	s.begins(next, head, from)
-	return from, nil
+	o.generation, o.from = spool.NextGeneration(known...), slot.Restart-slot.Restart%pgstream.LSN(o.head.Segment)
+	return o, nil
 }
 
 // breaks notes that a history ended before its time.
@@ -145,11 +167,19 @@ func (s *Shipper) breaks(why string) {
 	s.state.brokenAt = s.clock.Now()
 }
 
-// begins notes that a generation goes on, or begins, at a position.
-func (s *Shipper) begins(generation string, head pgwal.Head, from pgstream.LSN) {
+// begins notes that the stream of a generation has begun, of a server that has
+// its log up to end.
+func (s *Shipper) begins(o opening, end pgstream.LSN) {
+	if o.why != "" {
+		s.log.Warn("backup: a new generation begins with a whole copy", slog.String("generation", o.generation), slog.String("because", o.why))
+	}
+	if o.why != "" && o.why != firstGeneration {
+		s.breaks(o.why)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.live, s.state.generation, s.state.head, s.state.spooled = true, generation, head, from
+	s.state.live, s.state.generation, s.state.head, s.state.spooled = true, o.generation, o.head, o.from
+	s.resumes(end)
 }
 
 // receive cuts what comes into pieces. It returns nil when, closing, all is there.
@@ -167,6 +197,9 @@ func (s *Shipper) receive(ctx context.Context, c *pgstream.Conn, from pgstream.L
 		}
 		if s.ending(ctx) {
 			return cut.rest(ctx)
+		}
+		if quiet := s.clock.Now().Sub(s.look().heard); quiet > setup {
+			return errs.New(errs.Unavailable, "backup_stream_silent", "the server gives no sign of life: "+quiet.String())
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"panshi/internal/backup/pgwal"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/db/pgstream"
 	"panshi/internal/errs"
 )
@@ -36,6 +37,7 @@ type Shipper struct {
 	log    *slog.Logger
 
 	spool   *spool.Spool
+	lock    *db.DirLock   // of the spool; nil before Start
 	closing chan struct{} // closed: bring what is left, and end
 	stop    context.CancelFunc
 	workers sync.WaitGroup
@@ -73,16 +75,8 @@ func New(cfg Config, needed func(spool.File) bool, clk clock.Clock, log *slog.Lo
 // that refuses replication is an error (backup_replication_refused); one that
 // does not answer now is asked again.
 func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
-	var err error
-	if s.spool, err = spool.Create(s.cfg.Spool, cipher); err != nil {
-		return err
-	}
-	c, err := pgstream.Connect(ctx, s.cfg.URL)
-	if err == nil {
-		err = c.Close()
-	}
-	if errs.CodeOf(err) == "backup_replication_refused" {
-		return err
+	if err := s.take(ctx, cipher); err != nil {
+		return errors.Join(err, s.letGo())
 	}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
@@ -91,6 +85,34 @@ func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
 	s.workers.Go(func() { s.tidy(run) })
 	s.workers.Go(func() { s.watch(run) })
 	return nil
+}
+
+// take takes the spool, and asks the server whether it would let us replicate.
+func (s *Shipper) take(ctx context.Context, cipher tink.StreamingAEAD) (err error) {
+	if s.lock, err = db.LockDir(s.cfg.Spool); err != nil {
+		return errs.Wrap(err, errs.Conflict, "spool_in_use", "another process ships into this spool; each needs its own (backup.spool)").With("path", s.cfg.Spool)
+	}
+	if s.spool, err = spool.Create(s.cfg.Spool, cipher); err != nil {
+		return err
+	}
+	c, err := pgstream.Connect(ctx, s.cfg.URL)
+	if err == nil {
+		return c.Close()
+	}
+	if errs.CodeOf(err) == "backup_replication_refused" {
+		return err
+	}
+	return nil
+}
+
+// letGo gives the spool back, if we have it.
+func (s *Shipper) letGo() error {
+	if s.lock == nil {
+		return nil
+	}
+	lock := s.lock
+	s.lock = nil
+	return lock.Close()
 }
 
 // Spool is where the shipments go; it is there once Start has returned.
@@ -110,7 +132,7 @@ func (s *Shipper) Close() error {
 	}
 	s.stop()
 	<-done
-	return nil
+	return s.letGo()
 }
 
 // sessions holds one session after the other, until closing.

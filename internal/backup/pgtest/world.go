@@ -29,6 +29,7 @@ type World struct {
 	Node   *dbtest.Node
 	Config pgship.Config
 	Cipher tink.StreamingAEAD
+	Clock  clock.Clock
 	Ship   *pgship.Shipper // nil while nothing ships
 
 	t *testing.T
@@ -37,7 +38,7 @@ type World struct {
 // New starts a server with a table of what was sold; nothing ships yet.
 func New(t *testing.T) *World {
 	t.Helper()
-	w := &World{t: t, Node: dbtest.NewNode(t), Cipher: backuptest.Cipher(t)}
+	w := &World{t: t, Node: dbtest.NewNode(t), Cipher: backuptest.Cipher(t), Clock: clock.System{}}
 	w.Config = pgship.Config{Config: ship.Defaults(), Settings: pgship.Defaults(), URL: w.Node.URL("postgres"), Database: "postgres", Role: "panshi"}
 	w.Config.Spool, w.Config.Interval = filepath.Join(t.TempDir(), "spool"), 100*time.Millisecond
 	w.Exec("CREATE TABLE sold (n bigint PRIMARY KEY, what text)")
@@ -51,7 +52,7 @@ func (w *World) Start() {
 	if testing.Verbose() {
 		to = os.Stderr
 	}
-	w.Ship = pgship.New(w.Config, func(spool.File) bool { return false }, clock.System{}, slog.New(slog.NewTextHandler(to, nil)))
+	w.Ship = pgship.New(w.Config, func(spool.File) bool { return false }, w.Clock, slog.New(slog.NewTextHandler(to, nil)))
 	require.NoError(w.t, w.Ship.Start(context.Background(), w.Cipher))
 	w.t.Cleanup(w.Close)
 }

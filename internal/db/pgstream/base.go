@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -75,10 +76,15 @@ func position(row [][]byte) (LSN, uint32, error) {
 	return at, uint32(timeline), nil
 }
 
+// stall is how long a server that copies itself may send nothing.
+const stall = 2 * time.Minute
+
 // Next gives the next bytes of the archive (tar), or of the manifest, valid until
 // the next call. After the last ones it gives none, and where the log ends that
 // the copy needs.
 func (b *Base) Next(ctx context.Context) (data []byte, manifest bool, end LSN, err error) {
+	ctx, cancel := context.WithTimeout(ctx, stall)
+	defer cancel()
 	for {
 		m, err := b.conn.pg.ReceiveMessage(ctx)
 		if err != nil {

@@ -71,6 +71,12 @@ func (c *Conn) Receive(ctx context.Context) (Part, error) {
 // Timeout tells whether an error says only that time was up.
 func Timeout(err error) bool { return pgconn.Timeout(err) }
 
+// InUse tells whether somebody else has what was asked for.
+func InUse(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && e.Code == "55006"
+}
+
 // part reads XLogData and primary keepalive messages.
 func part(m []byte) (Part, bool) {
 	switch {
