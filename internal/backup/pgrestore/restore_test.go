@@ -16,6 +16,7 @@ import (
 	"panshi/internal/backup/pgtest"
 	"panshi/internal/backup/pgwal"
 	"panshi/internal/backup/spool"
+	"panshi/internal/clock"
 	"panshi/internal/db/pgserver"
 	"panshi/internal/errs"
 )
@@ -218,4 +219,54 @@ func hollow(t *testing.T, s *spool.Spool, f spool.File) {
 	require.NoError(t, err)
 	_, err = s.Write(ctx, f, empty)
 	require.NoError(t, err)
+}
+
+// TestMergedLogBringsTheSameBack has the pieces of minutes merged and takes them
+// away.
+func TestMergedLogBringsTheSameBack(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	now := clock.NewManual(time.Now()) //nolint:forbidigo // a server's clock runs beside it
+	w.Clock = now
+	w.Start()
+	w.Settled()
+	for i := range 4 {
+		now.Advance(2 * time.Minute)
+		w.Sell(i*100+1, (i+1)*100)
+		w.Settled()
+	}
+	generation, want := w.Status().Generation, w.Text(digest)
+	now.Advance(11 * time.Minute)
+	s := w.Ship.Spool()
+	w.Until(func() bool {
+		merged, pieces := s.Level(generation, pgwal.LevelMerged, 0), s.Level(generation, pgwal.LevelPiece, 0)
+		return len(merged) > 1 && merged[len(merged)-1].Last == pieces[len(pieces)-1].Last
+	}, "all is merged")
+	w.Close()
+	for _, f := range s.Level(generation, pgwal.LevelPiece, 0) {
+		require.NoError(t, s.Remove(context.Background(), f.Name))
+	}
+	plan, got, err := restored(t, w, w.Config.Spool, time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	for _, f := range plan.Files[1:] {
+		require.Equal(t, pgwal.LevelMerged, f.Level)
+	}
+}
+
+// TestNothingIsOverwritten has a data directory in the way.
+func TestNothingIsOverwritten(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	w.Start()
+	w.Settled()
+	w.Close()
+	r, path := restorer(w, w.Config.Spool), place(t)
+	require.NoError(t, os.Mkdir(path, 0o700))
+	plan, err := r.Plan(context.Background(), time.Time{})
+	require.NoError(t, err)
+	require.Equal(t, "restore_target_exists", errs.CodeOf(r.Apply(context.Background(), plan, path)))
+	entries, err := os.ReadDir(path)
+	require.NoError(t, err)
+	require.Empty(t, entries)
 }

@@ -2,6 +2,7 @@ package pgship_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"panshi/internal/backup/pgwal"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db/pgserver"
 	"panshi/internal/errs"
 )
 
@@ -185,4 +187,36 @@ func TestPiecesAreMerged(t *testing.T) {
 	require.Equal(t, pieces[0].First, merged[0].First)
 	require.Less(t, len(merged), len(pieces))
 	w.Unbroken(generation)
+}
+
+// A base stands in the spool only when the log that it needs stands there.
+func TestABaseWaitsForItsLog(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	w.Config.Interval = 3 * time.Second
+	w.Start()
+	w.Until(func() bool { return w.Status().Generation != "" && len(w.Bases()) > 0 }, "a base")
+	content, err := w.Ship.Spool().Read(context.Background(), w.Bases()[0].Name)
+	require.NoError(t, err)
+	r, err := pgwal.NewReader(content)
+	require.NoError(t, err)
+	end, err := r.End()
+	require.NoError(t, errors.Join(err, content.Close()))
+	require.GreaterOrEqual(t, w.Ship.Transaction(), end.Log)
+}
+
+// What lies outside the server's data directory cannot be copied with it, and
+// is not passed over in silence.
+func TestTablespacesAreRefused(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	apart, err := os.MkdirTemp("", "panshi-apart-") //nolint:usetesting // the server's account cannot enter that one
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(apart)) })
+	who, err := pgserver.Account()
+	require.NoError(t, errors.Join(err, pgserver.Give(apart, who)))
+	w.Exec("CREATE TABLESPACE apart LOCATION '" + apart + "'")
+	w.Start()
+	w.Until(func() bool { return w.Status().Failure == "backup_tablespaces" }, "it is told")
+	require.Empty(t, w.Bases())
 }
