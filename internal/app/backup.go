@@ -12,6 +12,7 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -29,6 +30,8 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// work proves what is due until ctx ends.
+	work func(ctx context.Context)
 }
 
 // spoolDir is where the spool of cfg is, "" if it has none.
@@ -65,6 +68,7 @@ func (c Config) validateSpool() error {
 func atRest(cfg Config) shipping {
 	return shipping{
 		start: func(context.Context, *vault.Vault) error { return nil },
+		work:  func(context.Context) {},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -104,11 +108,12 @@ func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*databa
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
+	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
 	}
-	opened.shipBy(cfg, shipper, mirrored, log)
+	opened.shipBy(cfg, shipper, mirrored, proofs)
 	return opened, nil
 }
 
@@ -116,7 +121,8 @@ func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*databa
 type shipper interface {
 	spooled
 	measured
-	Start(ctx context.Context, cipher tink.StreamingAEAD) error
+	dated
+	Start(ctx context.Context, cipher tink.StreamingAEAD, daily schedule.Daily) error
 	Status(ctx context.Context) (ship.Status, error)
 	Close() error
 }
@@ -125,6 +131,13 @@ type shipper interface {
 type spooled interface {
 	Spool() *spool.Spool
 	WantFull()
+	Complete() time.Time
+}
+
+// dated is when something was done last, and is done next.
+type dated interface {
+	Last() (at time.Time, failed string)
+	Fulls() (last, next time.Time)
 }
 
 // measured is what metrics tell of shipping.
@@ -138,32 +151,34 @@ type measured interface {
 }
 
 // shipBy has a database shipped and mirrored from its start on until it closes.
-func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, log *slog.Logger) {
+func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *proving) {
 	database := d.close
 	// Shipping ends first, so that the mirror sees all of it.
 	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close()) }
 	d.backup = shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, by, v.Backup()); err != nil {
+			if err := startShipping(ctx, cfg, by, v); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, by, log)
+			return mirrored.start(ctx, cfg, by, proofs.log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := by.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
+			status.Schedule = planned(by, cfg.Backup.Interval, status.Destinations, proofs)
 			return status, err
 		},
+		work: proofs.run,
 	}
 	d.gauges = append(d.gauges, shipGauges(by)...)
 }
 
-func startShipping(ctx context.Context, cfg Config, by shipper, cipher tink.StreamingAEAD) error {
+func startShipping(ctx context.Context, cfg Config, by shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return by.Start(ctx, cipher)
+	return by.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no

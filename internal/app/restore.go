@@ -87,6 +87,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil {
 		return Restored{}, err
 	}
+	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
+		return Restored{}, err
+	}
 	done := Restored{CardsShut: v.Ready(vault.Cards) != nil}
 	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {

@@ -49,7 +49,7 @@ func openShippedServer(ctx context.Context, cfg Config, log *slog.Logger) (*data
 		return nil, err
 	}
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
-	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, log)
+	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log))
 	return opened, nil
 }
 

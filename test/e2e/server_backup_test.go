@@ -59,7 +59,7 @@ func TestALostDatabaseServerComesBack(t *testing.T) {
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	r := withNas(shop, dir, "key", "cards", cards)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	for _, command := range [][]string{{"backup", "verify", "nas"}, {"backup", "prove", "nas"}} {
 		r = withNas(shop, dir, command...)
 		require.Zero(t, r.Code, "%v: %s%s", command, r.Out, r.Err)
@@ -92,7 +92,7 @@ func TestALostDatabaseServerComesBack(t *testing.T) {
 	book.RequireKept(t, shop.Client(), 0)
 	_, err = kit.Buy(t.Context(), shop.Client(), platform, book, buyer(2), one(sku))
 	require.NoError(t, err)
-	mirrored(t, shop) // with a history of its own, beside the old one
+	shop.AwaitCopied() // with a history of its own, beside the old one
 	shop.RequireClean()
 	require.Zero(t, shop.Stop(20*time.Second))
 

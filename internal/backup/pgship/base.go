@@ -33,7 +33,7 @@ func (s *Shipper) bases(ctx context.Context) {
 		}
 	}()
 	for wait := baseWait; s.pause(work, baseLook); {
-		due, fast := s.baseDue(work)
+		due, fast := s.baseDue()
 		if !due {
 			continue
 		}
@@ -62,19 +62,20 @@ func (s *Shipper) baseFailed(err error) {
 
 // baseDue tells whether a base has to be made, and whether one is missing
 // altogether.
-func (s *Shipper) baseDue(ctx context.Context) (due, fast bool) {
+func (s *Shipper) baseDue() (due, fast bool) {
 	st := s.look()
 	if !st.live {
 		return false, false
 	}
-	last, ok := s.lastBase(ctx, st.generation)
+	last, ok := s.lastBase(st.generation)
 	if !ok || s.wanted.Load() {
 		return true, true
 	}
-	return s.clock.Now().Sub(last.Time) >= s.cfg.FullEvery, false
+	now := s.clock.Now()
+	return s.daily.Due(last.Time, now) || s.cfg.FullEvery > 0 && now.Sub(last.Time) >= s.cfg.FullEvery, false
 }
 
-func (s *Shipper) lastBase(_ context.Context, generation string) (spool.File, bool) {
+func (s *Shipper) lastBase(generation string) (spool.File, bool) {
 	all := s.spool.Level(generation, spool.SnapshotLevel, 0)
 	if len(all) == 0 {
 		return spool.File{}, false

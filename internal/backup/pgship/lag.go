@@ -60,7 +60,9 @@ func (s *Shipper) cut(last pgstream.LSN, written int64) {
 	for _, m := range s.state.marks {
 		if m.end > last {
 			kept = append(kept, m)
+			continue
 		}
+		s.state.at = m.at
 	}
 	s.state.marks = kept
 	if len(kept) == 0 && !s.state.heard.IsZero() {

@@ -12,6 +12,7 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"panshi/internal/backup/pgwal"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/db"
@@ -39,6 +40,7 @@ type Shipper struct {
 	spool   *spool.Spool
 	lock    *db.DirLock   // of the spool; nil before Start
 	closing chan struct{} // closed: bring what is left, and end
+	daily   schedule.Daily
 	stop    context.CancelFunc
 	workers sync.WaitGroup
 	wanted  atomic.Bool // somebody wants a base
@@ -74,7 +76,8 @@ func New(cfg Config, needed func(spool.File) bool, clk clock.Clock, log *slog.Lo
 // Start opens the spool and begins to ship, by s's own goroutines. A server
 // that refuses replication is an error (backup_replication_refused); one that
 // does not answer now is asked again.
-func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
+func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD, daily schedule.Daily) error {
+	s.daily = daily
 	if err := s.take(ctx, cipher); err != nil {
 		return errors.Join(err, s.letGo())
 	}

@@ -103,7 +103,7 @@ func TestARefusalSaysWhatToDo(t *testing.T) {
 	w := pgtest.New(t)
 	w.Exec("CREATE ROLE shop LOGIN")
 	w.Config.URL = w.Node.URL("postgres") + " user=shop"
-	err := pgship.New(w.Config, func(spool.File) bool { return false }, clock.System{}, slog.New(slog.DiscardHandler)).Start(context.Background(), w.Cipher)
+	err := pgship.New(w.Config, func(spool.File) bool { return false }, clock.System{}, slog.New(slog.DiscardHandler)).Start(context.Background(), w.Cipher, pgtest.Daily())
 	require.Equal(t, "backup_replication_refused", errs.CodeOf(err))
 	require.ErrorContains(t, err, `ALTER ROLE "shop" REPLICATION;`)
 	w.Exec(`ALTER ROLE "shop" REPLICATION`)

@@ -23,13 +23,41 @@ func (s *Shipper) Status(ctx context.Context) (ship.Status, error) {
 	st := s.look()
 	status.Shipping, status.Generation, status.Transaction = true, st.generation, uint64(st.spooled)
 	status.Lag, status.ShippedAt, status.Written = s.Lag(), st.at, st.written
-	if failed := st.failure(); failed != nil {
-		status.Failure = errs.CodeOf(failed)
-	}
+	_, status.Failure = s.Last()
 	if st.broken != "" && s.clock.Now().Sub(st.brokenAt) < brokenFor {
 		status.Broken = st.broken
 	}
 	return status, nil
+}
+
+// Complete is the time before which everything that was committed is in the
+// spool, zero before the first shipment.
+func (s *Shipper) Complete() time.Time { return s.look().at }
+
+// Last tells when the spool was last known to have everything, and the code of
+// what ails shipping, "" if nothing does.
+func (s *Shipper) Last() (at time.Time, failed string) {
+	st := s.look()
+	if failure := st.failure(); failure != nil {
+		failed = errs.CodeOf(failure)
+	}
+	return st.at, failed
+}
+
+// Fulls tells when the last base was begun and when the next one will be.
+func (s *Shipper) Fulls() (last, next time.Time) {
+	if s.spool == nil {
+		return time.Time{}, time.Time{}
+	}
+	base, ok := s.lastBase(s.look().generation)
+	if !ok {
+		return time.Time{}, time.Time{}
+	}
+	next = s.daily.When(base.Time, s.clock.Now())
+	if every := s.cfg.FullEvery; every > 0 && base.Time.Add(every).Before(next) {
+		next = base.Time.Add(every)
+	}
+	return base.Time, next
 }
 
 // Age is how long ago the spool was last known to have everything.

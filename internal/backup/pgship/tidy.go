@@ -141,7 +141,7 @@ func (s *Shipper) expire(ctx context.Context) error {
 			return err
 		}
 	}
-	last, ok := s.lastBase(ctx, s.look().generation)
+	last, ok := s.lastBase(s.look().generation)
 	if s.cfg.SpoolMax > 0 && s.spool.Size() > s.cfg.SpoolMax && ok && s.clock.Now().Sub(last.Time) > time.Hour {
 		s.log.Warn("backup: the spool is larger than backup.spool_max", slog.Int64("bytes", s.spool.Size()))
 		s.WantFull()

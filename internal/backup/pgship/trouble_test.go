@@ -115,7 +115,7 @@ func TestASecondMachineWaitsForTheSlot(t *testing.T) {
 	other := w.Config
 	other.Spool = filepath.Join(t.TempDir(), "spool")
 	second := pgship.New(other, func(spool.File) bool { return false }, clock.System{}, slog.New(slog.DiscardHandler))
-	require.NoError(t, second.Start(context.Background(), w.Cipher))
+	require.NoError(t, second.Start(context.Background(), w.Cipher, pgtest.Daily()))
 	failure := func() string {
 		status, err := second.Status(context.Background())
 		require.NoError(t, err)
@@ -131,7 +131,7 @@ func TestASecondMachineWaitsForTheSlot(t *testing.T) {
 	w.Settled()
 	require.Equal(t, "backup_slot_lost", w.Status().Broken)
 	third := pgship.New(w.Config, func(spool.File) bool { return false }, clock.System{}, slog.New(slog.DiscardHandler))
-	require.Equal(t, "spool_in_use", errs.CodeOf(third.Start(context.Background(), w.Cipher)))
+	require.Equal(t, "spool_in_use", errs.CodeOf(third.Start(context.Background(), w.Cipher, pgtest.Daily())))
 	require.NoError(t, third.Close())
 }
 

@@ -18,6 +18,7 @@ import (
 	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/pgship"
 	"panshi/internal/backup/pgwal"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -45,6 +46,9 @@ func New(t *testing.T) *World {
 	return w
 }
 
+// Daily is the moment of a shop's daily base.
+func Daily() schedule.Daily { return schedule.NewDaily("a shop", time.UTC) }
+
 // Start begins to ship; it ends with the test, or with Close.
 func (w *World) Start() {
 	w.t.Helper()
@@ -53,7 +57,7 @@ func (w *World) Start() {
 		to = os.Stderr
 	}
 	w.Ship = pgship.New(w.Config, func(spool.File) bool { return false }, w.Clock, slog.New(slog.NewTextHandler(to, nil)))
-	require.NoError(w.t, w.Ship.Start(context.Background(), w.Cipher))
+	require.NoError(w.t, w.Ship.Start(context.Background(), w.Cipher, Daily()))
 	w.t.Cleanup(w.Close)
 }
 
