@@ -34,6 +34,10 @@ type RestoreRequest struct {
 	Credential []byte
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
+	// Salvage takes what is left of a destination whose manifests are gone or tell
+	// of objects that are: see fetch.Salvage.
+	Salvage bool
+
 	reader *seal.Reader // opens a destination in the place of Sheet
 }
 
@@ -52,6 +56,8 @@ type Restored struct {
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
 
+	// Salvaged says that what signed manifests miss was done without.
+	Salvaged bool `json:"salvaged,omitempty"`
 	// CardsShut says that the keys of card keys were not there; Settings is where
 	// the old machine's configuration was put, "" if there was none.
 	CardsShut bool   `json:"cards_shut"`
@@ -90,7 +96,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{CardsShut: v.Ready(vault.Cards) != nil}
+	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil}
 	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err

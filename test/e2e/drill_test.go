@@ -133,6 +133,15 @@ func TestDisastersAreRehearsed(t *testing.T) {
 	require.Empty(t, left)
 	book.RequireKept(t, shop.Client(), 0)
 
+	disk := otherDisk(t)
+	require.NoError(t, os.Mkdir(disk, 0o700))
+	for _, args := range [][]string{{"--init", "drawer"}, nil} {
+		r := shop.Run(append([]string{"backup", "offline", "--to", disk}, args...)...)
+		require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	}
+	require.Equal(t, "drill_offline_untried", drills(t, shop, 1, "run", "ransomware")["ransomware"].Failure)
+	require.Equal(t, []string{"offline"}, drills(t, shop, 0, "run", "ransomware", "--offline", disk)["ransomware"].From)
+
 	reportsAreSigned(t, shop, all["runbook"])
 	shop.RequireClean()
 }
