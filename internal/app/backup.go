@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
@@ -98,22 +99,32 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		return nil, err
 	}
 	database := opened.close
-	// Shipping ends first, so that the mirror sees all of it.
-	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
+	lease := &leasing{cfg: cfg, log: log}
+	opened.Database = gated{opened.Database, lease}
+	opened.lost = lease.lost
+	// Shipping ends first, so that the mirror sees all of it; the lease last.
+	opened.close = func() error { //nolint:contextcheck // closing ships the rest, whoever has gone
+		return errors.Join(database(), shipper.Close(), mirrored.close(), lease.close())
+	}
 	opened.backup = shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
+			if err := lease.take(ctx); err != nil {
+				return err
+			}
 			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, shipper, log)
+			lease.keep(ctx, shipper)
+			return mirrored.start(ctx, cfg, shipper, lease, log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
+			status.Lease, status.Standbys = lease.told(ctx)
 			return status, err
 		},
 	}
-	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
+	opened.gauges = append(opened.gauges, slices.Concat(shipGauges(shipper), lease.gauges())...)
 	return opened, nil
 }
 

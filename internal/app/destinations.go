@@ -23,6 +23,7 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
+	Lease        LeaseConfig         `json:"lease"`
 }
 
 // labels are those of all destinations.

@@ -56,7 +56,8 @@ func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror"
 
 // start copies the spool of a shipper to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) error {
+// Nothing leaves while fence fails.
+func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -77,7 +78,10 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	if err != nil {
 		return err
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, log)
+	for i := range targets {
+		targets[i].Dest = fenced{targets[i].Dest, fence}
+	}
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, fence.epoch(), log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -85,12 +89,12 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, epoch uint64, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
-		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
+		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
 		Sums:  noSums, WantFull: func(string) { shipper.WantFull() },
 	})

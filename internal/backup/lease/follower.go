@@ -9,7 +9,7 @@ import (
 )
 
 // followerPrefix begins the names of what standbys say of themselves.
-const followerPrefix = Prefix + "follower-"
+const followerPrefix = backup.LeasePrefix + "follower-"
 
 // Follower is what a standby says of itself.
 type Follower struct {

@@ -2,7 +2,6 @@ package lease
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -51,12 +50,11 @@ type Keeper struct {
 // Hold takes the lease. See Take for what it fails with.
 func Hold(ctx context.Context, cfg Config) (*Keeper, error) {
 	k := newKeeper(cfg)
-	began := cfg.Clock.Now()
 	s, err := cfg.Claim.take(ctx, cfg.Dest, cfg.Signer)
 	if err != nil {
 		return nil, err
 	}
-	k.mine, k.confirmed, k.looked = s, began, began
+	k.mine, k.confirmed, k.looked = s, s.since, s.since
 	return k, nil
 }
 
@@ -96,14 +94,6 @@ func (k *Keeper) Check() error {
 		return unsure("the destination of the lease does not answer")
 	}
 	return nil
-}
-
-// Status tells how the lease stands: when it was last confirmed, and why the last
-// try failed, if it did.
-func (k *Keeper) Status() (l Lease, confirmed time.Time, failed error) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.mine.Lease, k.confirmed, errors.Join(k.failed, k.end)
 }
 
 // Run renews until ctx ends or the lease is lost.
@@ -157,7 +147,7 @@ func (k *Keeper) swap(ctx context.Context, from seen, release bool) (seen, error
 		next.Generation, next.Transaction = k.cfg.Position()
 	}
 	version, err := write(ctx, k.cfg.Dest, k.cfg.Signer, from.version, next)
-	return seen{next, version}, err
+	return seen{Lease: next, version: version}, err
 }
 
 // meet judges what stands where our lease should: from what the next swap goes,
@@ -166,7 +156,7 @@ func (k *Keeper) meet(ctx context.Context, mine seen) (seen, error) {
 	now, err := load(ctx, k.cfg.Dest, k.cfg.Signer)
 	switch {
 	case errs.CodeOf(err) == "lease_foreign": // damaged, or vandalised: who holds says so again
-		return seen{mine.Lease, now.version}, nil
+		return seen{Lease: mine.Lease, version: now.version}, nil
 	case err != nil:
 		return seen{}, err
 	case now.version == "", now.Epoch < mine.Epoch, now.Epoch == mine.Epoch && now.Run == mine.Run:

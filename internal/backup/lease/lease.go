@@ -9,14 +9,12 @@ import (
 	"fmt"
 	"time"
 
+	"panshi/internal/backup"
 	"panshi/internal/errs"
 )
 
 // Name is the object that holds the lease.
-const Name = "lease/writer"
-
-// Prefix begins the names of all objects that are exchanged and not immutable.
-const Prefix = "lease/"
+const Name = backup.LeasePrefix + "writer"
 
 // Lease is what the object says.
 type Lease struct {

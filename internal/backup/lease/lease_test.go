@@ -2,10 +2,11 @@ package lease_test
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"os"
 	"strconv"
 	"sync"
@@ -146,7 +147,9 @@ func TestWhoSleptLooksFirst(t *testing.T) {
 		time.Sleep(lease.TTL * 4 / 5)
 		require.NoError(t, keeper.Check())
 		begin := time.Now()
-		require.EqualValues(t, 2, p.machine("b").promoting().hold(t).Epoch())
+		taken := p.machine("b").promoting().hold(t)
+		require.EqualValues(t, 2, taken.Epoch())
+		require.NoError(t, taken.Check(), "it waited, but it did not sleep")
 		require.GreaterOrEqual(t, time.Since(begin), lease.TTL, "it was promoted before the old one counts as silent")
 		require.Equal(t, "lease_unsure", errs.CodeOf(keeper.Check()))
 		defer run(t, keeper)()
@@ -265,7 +268,9 @@ func TestAnotherShopsLeaseIsRefused(t *testing.T) {
 // seed is that of a run, printed; PANSHI_SEED repeats one.
 func seed(t *testing.T) uint64 {
 	t.Helper()
-	n := rand.Uint64()
+	var raw [8]byte
+	_, _ = rand.Read(raw[:]) // never fails
+	n := binary.LittleEndian.Uint64(raw[:])
 	if text := os.Getenv("PANSHI_SEED"); text != "" {
 		var err error
 		n, err = strconv.ParseUint(text, 10, 64)
@@ -275,6 +280,28 @@ func seed(t *testing.T) uint64 {
 	return n
 }
 
+// draws is a generator that a seed repeats (splitmix64).
+type draws uint64
+
+func (d *draws) next() uint64 {
+	*d += 0x9e3779b97f4a7c15
+	z := uint64(*d)
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// upTo is a time below most.
+func (d *draws) upTo(most time.Duration) time.Duration {
+	return time.Duration(d.next() % uint64(most)).Truncate(time.Millisecond)
+}
+
+// branch is a generator of its own, for another goroutine.
+func (d *draws) branch() *draws {
+	next := draws(d.next())
+	return &next
+}
+
 // Machines promote, sleep, lose their line and get stale or late answers, at
 // random. Whoever must confirm never writes after another one took over; the
 // others stop as soon as their line works; and no epoch has two holders.
@@ -282,14 +309,14 @@ func TestTwoNeverWrite(t *testing.T) {
 	n := seed(t)
 	epochs := 0
 	for round := range uint64(6) {
-		synctest.Test(t, func(t *testing.T) { epochs += chaos(t, rand.New(rand.NewPCG(n, round))) })
+		synctest.Test(t, func(t *testing.T) { seeded := draws(n + round); epochs += chaos(t, &seeded) })
 	}
 	t.Logf("%d take-overs", epochs)
 	require.Greater(t, epochs, 8, "hardly anything happened")
 }
 
 // chaos tells how many epochs there were.
-func chaos(t *testing.T, random *rand.Rand) int {
+func chaos(t *testing.T, random *draws) int {
 	p := newPlace(t)
 	const count = 3
 	var mu sync.Mutex
@@ -300,10 +327,10 @@ func chaos(t *testing.T, random *rand.Rand) int {
 	for i := range count {
 		m := p.machine(fmt.Sprint("n", i)).promoting()
 		m.cfg.MustConfirm = true
-		pause := rand.New(rand.NewPCG(random.Uint64(), 1))
+		pause := random.branch()
 		work.Go(func() {
 			for run := 0; ctx.Err() == nil; run++ {
-				time.Sleep(time.Duration(pause.IntN(30000)) * time.Millisecond)
+				time.Sleep(pause.upTo(30 * time.Second))
 				m.cfg.Claim.Run = fmt.Sprint(m.cfg.Claim.Node, "-", run)
 				m.cfg.Claim.Depose = false
 				k, err := lease.Hold(ctx, m.cfg)
@@ -316,7 +343,7 @@ func chaos(t *testing.T, random *rand.Rand) int {
 				}
 				holders[k.Epoch()], keepers[k] = m.cfg.Claim.Node, m
 				mu.Unlock()
-				live, end := context.WithTimeout(ctx, time.Duration(pause.IntN(120000))*time.Millisecond)
+				live, end := context.WithTimeout(ctx, pause.upTo(2*time.Minute))
 				k.Run(live)
 				end()
 				mu.Lock()
@@ -324,7 +351,7 @@ func chaos(t *testing.T, random *rand.Rand) int {
 				mu.Unlock()
 			}
 		})
-		lines := rand.New(rand.NewPCG(random.Uint64(), 2))
+		lines := random.branch()
 		work.Go(func() { trouble(ctx, t, m, lines) })
 	}
 	for range 4000 {
@@ -350,17 +377,17 @@ func chaos(t *testing.T, random *rand.Rand) int {
 }
 
 // trouble sets and heals faults of a line.
-func trouble(ctx context.Context, t *testing.T, m *machine, random *rand.Rand) {
+func trouble(ctx context.Context, t *testing.T, m *machine, random *draws) {
 	faults := []faultdest.Rule{
 		{Op: faultdest.Swap, Fault: faultdest.Down}, {Op: faultdest.Swap, Fault: faultdest.Hang},
 		{Op: faultdest.Swap, Fault: faultdest.CommitThen, Times: 2}, {Op: faultdest.Load, Fault: faultdest.Down},
 		{Op: faultdest.Load, Fault: faultdest.Stale, Times: 3},
 	}
 	for ctx.Err() == nil {
-		m.set(t, faults[random.IntN(len(faults))])
-		time.Sleep(time.Duration(random.IntN(20000)) * time.Millisecond)
+		m.set(t, faults[random.next()%uint64(len(faults))])
+		time.Sleep(random.upTo(20 * time.Second))
 		m.line.Heal()
-		time.Sleep(time.Duration(random.IntN(20000)) * time.Millisecond)
+		time.Sleep(random.upTo(20 * time.Second))
 	}
 }
 
@@ -370,7 +397,7 @@ func TestFollowersTell(t *testing.T) {
 	for range 2 {
 		require.NoError(t, lease.Tell(t.Context(), p.dir, p.keys, lease.Follower{Node: "b", Time: at.UnixMilli(), Transaction: 7}))
 	}
-	_, err := p.dir.Swap(t.Context(), lease.Prefix+"follower-x", "", []byte("who am I"))
+	_, err := p.dir.Swap(t.Context(), backup.LeasePrefix+"follower-x", "", []byte("who am I"))
 	require.NoError(t, err)
 	all, err := lease.Followers(t.Context(), p.dir, p.keys)
 	require.NoError(t, err)

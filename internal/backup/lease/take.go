@@ -28,9 +28,12 @@ type Claim struct {
 type seen struct {
 	Lease
 	version string
+	since   time.Time // beginning of the swap that took it
 }
 
 func load(ctx context.Context, d backup.Swapper, by Signer) (seen, error) {
+	ctx, cancel := context.WithTimeout(ctx, CallFor)
+	defer cancel()
 	content, version, err := d.Load(ctx, Name)
 	if err != nil || version == "" {
 		return seen{}, err
@@ -85,12 +88,14 @@ func (c Claim) takeOnce(ctx context.Context, d backup.Swapper, by Signer) (seen,
 			return seen{}, err
 		}
 	}
-	next := c.lease(epoch)
+	next, began := c.lease(epoch), c.Now()
 	version, err := write(ctx, d, by, now.version, next)
 	if err == nil {
-		return seen{next, version}, nil
+		return seen{next, version, began}, nil
 	}
-	return c.settle(ctx, d, by, next, err)
+	s, err := c.settle(ctx, d, by, next, err)
+	s.since = began
+	return s, err
 }
 
 func (c Claim) lease(epoch uint64) Lease {
@@ -159,5 +164,7 @@ func write(ctx context.Context, d backup.Swapper, by Signer, was string, l Lease
 	if err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(ctx, CallFor)
+	defer cancel()
 	return d.Swap(ctx, Name, was, content)
 }

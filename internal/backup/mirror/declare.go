@@ -102,7 +102,7 @@ func (c *copier) decide(ctx context.Context) error {
 	s := c.state
 	m := manifest.Manifest{
 		Chain: s.head.Chain, Number: s.head.Number + 1, Label: c.Label, Previous: s.head.SHA256,
-		Time: c.m.cfg.Clock.Now().UnixMilli(),
+		Time: c.m.cfg.Clock.Now().UnixMilli(), Epoch: c.m.cfg.Epoch,
 	}
 	if m.Chain == "" {
 		m.Chain = manifest.NewChain()
