@@ -69,6 +69,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
 	tellCopies(out, s.Destinations)
+	tellLease(out, s.Lease, s.Standbys)
 }
 
 func tellCopies(out io.Writer, copies []backup.Copy) {

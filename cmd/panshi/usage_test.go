@@ -84,6 +84,15 @@ func TestBadInput(t *testing.T) {
 		{"backup checklist", "--data"},
 		{"backup checklist x", "x"},
 
+		{"promote", "--from"},
+		{"promote --from=", "--follow"},
+		{"promote --from nowhere", "--data"},
+		{"promote x", "x"},
+		{"serve --follow=", "--follow"},
+		{"serve --follow nowhere", "--sheet"},
+		{"serve --follow nowhere --sheet " + cards, "sheet"},
+		{"serve --cards " + cards, "--follow"},
+
 		{"serve --http", "--http"},
 		{"serve --http=", "--http"},
 		{"serve --http 8080", "--http"},

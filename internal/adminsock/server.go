@@ -51,11 +51,12 @@ func Serve(ctx context.Context, dir string, shop Shop, log *slog.Logger) error {
 
 // server turns requests into calls of the shop. It does not change.
 type server struct {
-	ops    Operations
-	setup  Setup
-	alerts Alerts
-	log    *slog.Logger
-	peer   peerFunc
+	ops     Operations
+	setup   Setup
+	alerts  Alerts
+	standby Standby // instead of the others, if it is one
+	log     *slog.Logger
+	peer    peerFunc
 }
 
 // strangerKey marks the context of a connection whose peer may not ask.
@@ -102,6 +103,9 @@ func (s *server) greet(ctx context.Context, conn net.Conn) context.Context {
 }
 
 func (s *server) handler() http.Handler {
+	if s.standby != nil {
+		return s.standbyHandler()
+	}
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,

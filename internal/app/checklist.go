@@ -10,6 +10,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/proof"
 	"panshi/internal/backup/seal"
@@ -45,7 +46,24 @@ func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
 		}
 		e.Copies = append(e.Copies, c)
 	}
+	e.Standbys = cfg.standbys(ctx, keys)
 	return proof.Judge(e, now), ctx.Err()
+}
+
+// standbys reads what standbys said where the lease is kept; a place that does not
+// answer is no evidence.
+func (c Config) standbys(ctx context.Context, keys *seal.Keys) []lease.Follower {
+	label := c.Backup.keeper()
+	if label == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	all, err := lease.Followers(ctx, c.swapper(label), keys)
+	if err != nil {
+		return nil
+	}
+	return all
 }
 
 // lookAt reads the manifests of a destination.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"panshi/internal/backup/lease"
 )
 
 // State is how an item of the checklist stands.
@@ -24,6 +26,8 @@ const (
 	freshCopy  = 26 * time.Hour
 	freshProof = 31 * 24 * time.Hour
 	freshCards = 366 * 24 * time.Hour
+	// A standby says every ten seconds how far it is.
+	freshStandby = 10 * time.Minute
 	// skew is how far ahead of us a time may be.
 	skew = 5 * time.Minute
 )
@@ -35,6 +39,7 @@ type Evidence struct {
 	// CardsNow is the digest of the keysets of card keys as they are, "" if they
 	// are not here.
 	CardsNow string
+	Standbys []lease.Follower // what standbys said of themselves, signed
 }
 
 // Copy is what is known of one destination.
@@ -69,7 +74,7 @@ const (
 // Judge gives the six items as they stand at a moment.
 func Judge(e Evidence, now time.Time) []Item {
 	return []Item{
-		{Name: Replica, State: Red, Evidence: "no standby follows this shop"},
+		replica(e.Standbys, now),
 		secondDisk(e.Copies, now),
 		twoRegions(e.Copies, now),
 		{Name: Offline, State: Red, Evidence: "no whole copy was written to an offline disk"},
@@ -94,6 +99,29 @@ func dated(name string, at, now time.Time, fresh time.Duration, evidence string)
 	}
 	return i
 }
+
+// replica: a standby that follows, and is not far behind. Of several the best
+// counts.
+func replica(all []lease.Follower, now time.Time) Item {
+	best := Item{Name: Replica, State: Red, Evidence: "no standby follows this shop"}
+	for _, f := range all {
+		i := dated(Replica, f.At(), now, freshStandby, fmt.Sprintf("standby %s has transaction %d of %s", f.Node, f.Transaction, f.Generation))
+		switch behind := time.Duration(f.BehindMS) * time.Millisecond; {
+		case f.Failure != "":
+			i.State, i.Evidence = Red, i.Evidence+", and does not follow: "+f.Failure
+		case f.Transaction == 0:
+			i.State, i.Evidence = Red, "standby "+f.Node+" has nothing yet"
+		case behind > freshStandby:
+			i.State, i.Evidence = Red, i.Evidence+", behind by "+behind.Round(time.Second).String()
+		}
+		if best.At.IsZero() || rank(i) < rank(best) || rank(i) == rank(best) && i.At.After(best.At) {
+			best = i
+		}
+	}
+	return best
+}
+
+func rank(i Item) int { return slices.Index([]State{Green, Stale, Red}, i.State) }
 
 // secondDisk: a whole copy of a day on a disk of its own.
 func secondDisk(copies []Copy, now time.Time) Item {

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
 )
 
@@ -22,6 +23,7 @@ func best() Evidence {
 			{Label: "oss", Region: "hangzhou", Full: at, To: at, Proof: good()},
 		},
 		Cards: &CardsRecord{At: at, Digest: "d1"}, CardsNow: "d1",
+		Standbys: []lease.Follower{{Node: "n", Time: now().Add(-time.Minute).UnixMilli(), Transaction: 7, Generation: "g"}},
 	}
 }
 
@@ -36,16 +38,22 @@ func states(e Evidence, at time.Time) map[string]State {
 // Each piece of evidence that is planted false turns its own item, and no other.
 func TestEachItemFallsWithItsEvidence(t *testing.T) {
 	t.Parallel()
-	whole := map[string]State{Replica: Red, SecondDisk: Green, TwoRegions: Green, Offline: Red, Restored: Green, CardKeys: Green}
+	whole := map[string]State{Replica: Green, SecondDisk: Green, TwoRegions: Green, Offline: Red, Restored: Green, CardKeys: Green}
 	require.Equal(t, whole, states(best(), now()))
 	require.Len(t, Judge(best(), now()), 6)
-	require.False(t, AllGreen(Judge(best(), now())), "there is no standby")
+	require.False(t, AllGreen(Judge(best(), now())), "nothing is offline")
 	ago := func(d time.Duration) time.Time { return now().Add(-d) }
 	cases := map[string]struct {
 		plant func(*Evidence)
 		item  string
 		state State
 	}{
+		"no standby":          {func(e *Evidence) { e.Standbys = nil }, Replica, Red},
+		"standby silent":      {func(e *Evidence) { e.Standbys[0].Time = ago(time.Hour).UnixMilli() }, Replica, Stale},
+		"standby fails":       {func(e *Evidence) { e.Standbys[0].Failure = "restore_gap" }, Replica, Red},
+		"standby far behind":  {func(e *Evidence) { e.Standbys[0].BehindMS = time.Hour.Milliseconds() }, Replica, Red},
+		"standby empty":       {func(e *Evidence) { e.Standbys[0].Transaction = 0 }, Replica, Red},
+		"standby of tomorrow": {func(e *Evidence) { e.Standbys[0].Time = ago(-time.Hour).UnixMilli() }, Replica, Red},
 		"same disk":           {func(e *Evidence) { e.Copies[0].Apart = false }, SecondDisk, Red},
 		"old whole copy":      {func(e *Evidence) { e.Copies[0].Full = ago(27 * time.Hour) }, SecondDisk, Stale},
 		"one region":          {func(e *Evidence) { e.Copies[1].Region = "here" }, TwoRegions, Red},
@@ -85,9 +93,9 @@ func TestEachItemFallsWithItsEvidence(t *testing.T) {
 func TestEvidenceGoesStale(t *testing.T) {
 	t.Parallel()
 	for after, want := range map[time.Duration]map[string]State{
-		2 * 24 * time.Hour:   {Replica: Red, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Green, CardKeys: Green},
-		32 * 24 * time.Hour:  {Replica: Red, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Stale, CardKeys: Green},
-		400 * 24 * time.Hour: {Replica: Red, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Stale, CardKeys: Stale},
+		2 * 24 * time.Hour:   {Replica: Stale, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Green, CardKeys: Green},
+		32 * 24 * time.Hour:  {Replica: Stale, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Stale, CardKeys: Green},
+		400 * 24 * time.Hour: {Replica: Stale, SecondDisk: Stale, TwoRegions: Stale, Offline: Red, Restored: Stale, CardKeys: Stale},
 	} {
 		require.Equal(t, want, states(best(), now().Add(after)), "%v", after)
 	}

@@ -124,6 +124,9 @@ func (s *Standby) Run(ctx context.Context) {
 
 // look applies what has arrived.
 func (s *Standby) look(ctx context.Context) error {
+	if s.files.state.Promoting > 0 {
+		return errs.New(errs.Conflict, "standby_promoting", "this standby took over and follows no more; run panshi promote again")
+	}
 	now := s.cfg.Clock.Now()
 	ahead := s.ask(ctx, now)
 	var err error

@@ -58,7 +58,7 @@ func Create(data, node string) error {
 func Load(data string) (s State, err error) {
 	content, err := os.ReadFile(filepath.Join(Dir(data), stateName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return s, errs.New(errs.NotFound, "standby_missing", "this data directory is no standby's")
+		return s, errs.Field("data", "standby_missing", "this data directory is no standby's")
 	}
 	if err == nil {
 		err = json.Unmarshal(content, &s)
