@@ -65,7 +65,9 @@ func encodeSegment(r *rapid.T, number uint64, after []byte, changed []int) []byt
 	return out.Bytes()
 }
 
-func (s step) file() spool.File { return spool.File{Generation: "00000001-00000000", First: s.number, Last: s.number} }
+func (s step) file() spool.File {
+	return spool.File{Generation: "00000001-00000000", First: s.number, Last: s.number}
+}
 
 // A machine that stops at any instant of applying a segment has, after the next
 // start, the state before or after it, and goes on from there.
