@@ -33,6 +33,7 @@ type drillFlags struct {
 	Scratch     *string `placeholder:"DIR" help:"Where to restore to for a moment (default beside the data directory)."`
 	Sheet       *string `placeholder:"FILE" help:"The recovery sheet, for a shop whose sheet is strict; - reads standard input."`
 	Cards       *string `placeholder:"FILE" help:"The bundle of card keys, to try it."`
+	Offline     *string `placeholder:"DIR" help:"An offline disk that is plugged in, for ransomware."`
 	Seed        *string `placeholder:"NUMBER" help:"Repeat what chance chose in the drill with this seed."`
 }
 
@@ -58,7 +59,7 @@ func (f drillFlags) options(ctx context.Context, t *terminal) (o app.DrillOption
 		from *string
 		to   *string
 		most int
-	}{{"--destination", f.Destination, &o.Destination, 32}, {"--scratch", f.Scratch, &o.Scratch, 4096}} {
+	}{{"--destination", f.Destination, &o.Destination, 32}, {"--scratch", f.Scratch, &o.Scratch, 4096}, {"--offline", f.Offline, &o.Offline, 4096}} {
 		if flag.from == nil {
 			continue
 		}

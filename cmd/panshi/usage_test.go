@@ -103,6 +103,7 @@ func TestBadInput(t *testing.T) {
 		{"drill run disk-lost --at yesterday", "--at"},
 		{"drill run disk-lost --seed x", "--seed"},
 		{"drill run disk-lost --scratch=", "--scratch"},
+		{"drill run ransomware --offline=", "--offline"},
 		{"drill run disk-lost --destination=", "--destination"},
 		{"drill run disk-lost --destination " + strings.Repeat("l", 33), "--destination"},
 		{"drill run disk-lost --cards nowhere", "--cards"},

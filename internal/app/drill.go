@@ -30,6 +30,7 @@ type DrillOptions struct {
 	Scratch string      // where scratch shops are made; "" is beside the data
 	Sheet   *seal.Sheet // opens the copies in the place of what the shop keeps
 	Cards   []byte      // the bundle of card keys; nil leaves them shut
+	Offline string      // an offline disk that is plugged in for ransomware; "" is none
 }
 
 // Driller rehearses disasters of one shop, beside the shop: it opens neither its
@@ -103,9 +104,13 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	if err != nil {
 		return kept, err
 	}
+	world, err := d.world(copies)
+	if err != nil {
+		return kept, errors.Join(err, release(ctx))
+	}
 	o := d.o.Options
 	o.Progress = progress
-	r, err := drill.Run(ctx, what, d.world(copies), o)
+	r, err := drill.Run(ctx, what, world, o)
 	if err = errors.Join(err, release(ctx)); err != nil {
 		return kept, err
 	}
@@ -159,8 +164,8 @@ func sweepScratch(dir string) error {
 	return err
 }
 
-func (d *Driller) world(copies []drill.Copy) drill.World {
-	w := drill.World{
+func (d *Driller) world(copies []drill.Copy) (w drill.World, err error) {
+	w = drill.World{
 		Copies: copies, Reader: d.reader, Newest: d.newest, Restore: d.restore, WithoutKey: d.withoutKey, KeyFrom: d.keyFrom,
 		Gone: func(label string, now time.Time, all []backup.Segment) ([]backup.Segment, error) {
 			return d.cfg.Backup.named(label).retention().Gone(now, all)
@@ -170,7 +175,24 @@ func (d *Driller) world(copies []drill.Copy) drill.World {
 	for _, t := range Columns() {
 		w.Tables = append(w.Tables, t.Name)
 	}
-	return w
+	return w, d.drawer(&w)
+}
+
+// drawer tells of offline disks: of one that is here, and of those that are not.
+func (d *Driller) drawer(w *drill.World) error {
+	last, err := d.cfg.proofs(d.keys).Offline()
+	if last != nil {
+		w.Drawer = last.At
+	}
+	if err != nil || d.o.Offline == "" {
+		return err
+	}
+	disk, err := d.cfg.destination(d.o.Offline, nil)
+	if err != nil {
+		return err
+	}
+	w.Offline = []drill.Copy{{Label: "offline", Dest: disk, Offline: true}}
+	return nil
 }
 
 // copies opens every destination and asks its retention to wait until release.
@@ -260,7 +282,7 @@ func (d *Driller) restore(ctx context.Context, from drill.Copy, want drill.Want,
 }
 
 func (d *Driller) restoreIn(ctx context.Context, dir string, from drill.Copy, want drill.Want, progress restore.Progress) (*drillShop, Restored, error) {
-	o, err := d.origin(ctx, dir, from)
+	o, err := d.origin(ctx, dir, from, want.Salvage)
 	if err != nil {
 		return nil, Restored{}, err
 	}
@@ -276,13 +298,13 @@ func (d *Driller) restoreIn(ctx context.Context, dir string, from drill.Copy, wa
 	return shop, done, shop.open(ctx)
 }
 
-func (d *Driller) origin(ctx context.Context, dir string, from drill.Copy) (origin, error) {
+func (d *Driller) origin(ctx context.Context, dir string, from drill.Copy, salvage bool) (origin, error) {
 	work := filepath.Join(dir, "from")
 	if err := os.Mkdir(work, 0o700); err != nil {
 		return origin{}, unwritableScratch(err)
 	}
 	// A Damage keeps the hold to itself; copies has asked the place itself.
-	return destinationOrigin(ctx, drill.NewDamage(from.Dest), RestoreRequest{reader: &d.reader}, work)
+	return destinationOrigin(ctx, drill.NewDamage(from.Dest), RestoreRequest{reader: &d.reader, Salvage: salvage}, work)
 }
 
 func unwritableScratch(err error) error {
@@ -300,7 +322,7 @@ func (d *Driller) withoutKey(context.Context) error {
 // keyFrom tries them with the key that a copy has.
 func (d *Driller) keyFrom(ctx context.Context, from drill.Copy) error {
 	return d.withSets(func(sets string) error {
-		o, err := d.origin(ctx, filepath.Dir(sets), from)
+		o, err := d.origin(ctx, filepath.Dir(sets), from, false)
 		if err != nil {
 			return err
 		}

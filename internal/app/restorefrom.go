@@ -102,7 +102,11 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 	if err := errors.Join(os.Mkdir(objects, 0o700), os.Mkdir(secrets, 0o700)); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	f, err := fetch.Open(ctx, from, r.opens(), objects)
+	open := fetch.Open
+	if r.Salvage {
+		open = fetch.Salvage
+	}
+	f, err := open(ctx, from, r.opens(), objects)
 	if err == nil {
 		err = f.Until(r.At)
 	}

@@ -72,6 +72,28 @@ func twoPlaces(t *testing.T, platform *kit.Platform) (shop *kit.Shop, near, far,
 	return shop, near, far, sheet
 }
 
+<<<<<<< HEAD
+=======
+// allHaveIt waits until every destination has what the spool has, for longer than
+// a moment: the mirror looks a few times a second.
+func allHaveIt(t *testing.T, shop *kit.Shop) {
+	t.Helper()
+	var s kit.Copies
+	held, at := 0, uint64(0)
+	require.Eventually(t, func() bool {
+		s = shop.Copies()
+		all := s.Lag == 0 && len(s.Destinations) > 0 && s.Transaction == at
+		for _, d := range s.Destinations {
+			all = all && d.Restorable && d.Pending == 0
+		}
+		if held++; !all {
+			held, at = 0, s.Transaction
+		}
+		return held >= 3
+	}, 60*time.Second, 200*time.Millisecond, "%+v", &s)
+}
+
+>>>>>>> w/drill
 // drills runs a drill command and gives its reports by drill.
 func drills(t *testing.T, shop *kit.Shop, code int, args ...string) map[string]drilled {
 	t.Helper()
@@ -132,6 +154,15 @@ func TestDisastersAreRehearsed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, left)
 	book.RequireKept(t, shop.Client(), 0)
+
+	disk := otherDisk(t)
+	require.NoError(t, os.Mkdir(disk, 0o700))
+	for _, args := range [][]string{{"--init", "drawer"}, nil} {
+		r := shop.Run(append([]string{"backup", "offline", "--to", disk}, args...)...)
+		require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	}
+	require.Equal(t, "drill_offline_untried", drills(t, shop, 1, "run", "ransomware")["ransomware"].Failure)
+	require.Equal(t, []string{"offline"}, drills(t, shop, 0, "run", "ransomware", "--offline", disk)["ransomware"].From)
 
 	reportsAreSigned(t, shop, all["runbook"])
 	shop.RequireClean()

@@ -20,7 +20,7 @@ import (
 // credential without the right to delete, or a cable that is not plugged in
 // protects.
 func ransomware(ctx context.Context, e *exercise) error {
-	copies, damages := damaged(e.Copies)
+	copies, damages := damaged(slices.Concat(e.Copies, e.Offline))
 	e.strike(ctx, "machine_taken", nil)
 	var left []Copy
 	for i, c := range copies {
@@ -37,7 +37,10 @@ func ransomware(ctx context.Context, e *exercise) error {
 			return err
 		}
 	}
-	if len(left) == 0 {
+	switch {
+	case len(left) == 0 && e.Clock.Now().Sub(e.Drawer) < drawerFresh:
+		return errUntried
+	case len(left) == 0:
 		return errUnprotected
 	}
 	for _, c := range left {
@@ -45,7 +48,7 @@ func ransomware(ctx context.Context, e *exercise) error {
 			return err
 		}
 	}
-	_, _, err := e.comeBack(ctx, left)
+	_, _, err := e.comeBack(ctx, left, Want{Salvage: true})
 	return err
 }
 
@@ -154,7 +157,7 @@ func corruptObject(ctx context.Context, e *exercise) error {
 	if len(copies) < 2 {
 		return errOneCopy
 	}
-	_, _, err = e.comeBack(ctx, copies[1:])
+	_, _, err = e.comeBack(ctx, copies[1:], Want{})
 	return err
 }
 

@@ -168,8 +168,8 @@ func (e *exercise) count(got Restored, from Copy) {
 }
 
 // comeBack is the way of most drills: restore, sell, and measure both goals.
-func (e *exercise) comeBack(ctx context.Context, from []Copy) (Restored, Copy, error) {
-	got, used, err := e.restore(ctx, from, Want{})
+func (e *exercise) comeBack(ctx context.Context, from []Copy, want Want) (Restored, Copy, error) {
+	got, used, err := e.restore(ctx, from, want)
 	if err == nil {
 		err = e.sell(ctx, got.Shop)
 	}

@@ -12,23 +12,33 @@ import (
 
 // diskLost: the disk of the data is gone with everything on it.
 func diskLost(ctx context.Context, e *exercise) error {
-	left := slices.DeleteFunc(e.Copies, func(c Copy) bool { return c.OnDataDisk })
-	if len(left) == 0 {
-		return errOnDataDisk
+	left, err := e.elsewhere()
+	if err != nil {
+		return err
 	}
 	e.strike(ctx, "disk_lost", nil)
-	_, _, err := e.comeBack(ctx, left)
+	_, _, err = e.comeBack(ctx, left, Want{})
 	return err
+}
+
+// elsewhere are the copies that are not on the disk of the data.
+func (e *exercise) elsewhere() ([]Copy, error) {
+	left := slices.DeleteFunc(slices.Clone(e.Copies), func(c Copy) bool { return c.OnDataDisk })
+	if len(left) == 0 {
+		return nil, errOnDataDisk
+	}
+	return left, nil
 }
 
 // machineLost: nothing is left but one copy and what opens it. Card keys stay
 // shut until their own bundle comes.
 func machineLost(ctx context.Context, e *exercise) error {
-	e.strike(ctx, "machine_lost", nil)
-	got, _, err := e.comeBack(ctx, slices.DeleteFunc(e.Copies, func(c Copy) bool { return c.OnDataDisk }))
-	if errors.Is(err, errNoCopy) {
-		return errOnDataDisk
+	left, err := e.elsewhere()
+	if err != nil {
+		return err
 	}
+	e.strike(ctx, "machine_lost", nil)
+	got, _, err := e.comeBack(ctx, left, Want{})
 	if err != nil {
 		return err
 	}
@@ -122,7 +132,7 @@ func (e *exercise) without(ctx context.Context, gone string, came map[string]boo
 		}
 		left = append(left, c)
 	}
-	_, used, err := e.comeBack(ctx, left)
+	_, used, err := e.comeBack(ctx, left, Want{})
 	came[used.Label] = err == nil
 	return errors.Join(err, e.tidy())
 }
@@ -177,7 +187,7 @@ func wrongClock(ctx context.Context, e *exercise) error {
 		}
 	}
 	e.strike(ctx, "clock_wrong", nil)
-	_, _, err := e.comeBack(ctx, e.Copies)
+	_, _, err := e.comeBack(ctx, e.Copies, Want{})
 	return err
 }
 

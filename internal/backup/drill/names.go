@@ -30,9 +30,10 @@ const (
 	// lossGoal is what a lost machine may cost: shipping and copying take two
 	// seconds, and a destination over a bad line gets some more.
 	lossGoal = time.Minute
-	// lockedGoal: locks stand on compacted segments, and the last half minutes
-	// are in none yet.
-	lockedGoal   = 15 * time.Minute
+	// protectedGoal: an offline disk is a week old when it is needed most.
+	protectedGoal = 8 * 24 * time.Hour
+	// drawerFresh is how old the last reading of a disk in a drawer may be.
+	drawerFresh  = 31 * 24 * time.Hour
 	recoveryGoal = 30 * time.Minute
 	sellGoal     = 5 * time.Minute
 )
@@ -52,7 +53,7 @@ func All() []Drill {
 		{MachineLost, lossGoal, recoveryGoal, machineLost},
 		{TableDropped, 0, recoveryGoal, tableDropped},
 		{RowsDeleted, 0, recoveryGoal, rowsDeleted},
-		{Ransomware, lockedGoal, recoveryGoal, ransomware},
+		{Ransomware, protectedGoal, recoveryGoal, ransomware},
 		{RegionGone, lossGoal, recoveryGoal, regionGone},
 		{CorruptObject, lossGoal, recoveryGoal, corruptObject},
 		{KeyLost, 0, recoveryGoal, keyLost},

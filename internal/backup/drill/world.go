@@ -30,6 +30,8 @@ type Want struct {
 	// FullBefore takes no whole copy of this time or later, so that the log has
 	// to be replayed; zero takes any.
 	FullBefore time.Time
+	// Salvage takes what is left, though manifests miss some of it.
+	Salvage bool
 }
 
 // Shop is a shop that was restored to a scratch directory. Nobody else has it,
@@ -94,7 +96,11 @@ type World struct {
 	// Gone is what retention would give up of segments if it were now.
 	Gone func(label string, now time.Time, all []backup.Segment) ([]backup.Segment, error)
 	// Tables are those of a shop.
-	Tables  []string
+	Tables []string
+	// Offline is a disk that is plugged in for this drill; Drawer is when one that
+	// is not was read back as a whole last, zero if none ever was.
+	Offline []Copy
+	Drawer  time.Time
 	Standby Standby // nil without one
 	Clock   clock.Clock
 	Version string
@@ -113,6 +119,7 @@ var (
 	errNoCopy      = errs.New(errs.Conflict, "drill_no_copy", "there is no destination to restore from")
 	errOnDataDisk  = errs.New(errs.Conflict, "drill_on_data_disk", "every destination is on the disk of the data, and is lost together with it")
 	errUnprotected = errs.New(errs.Conflict, "drill_unprotected", "the shop's own credentials reach every copy: who takes the machine encrypts all of them")
+	errUntried     = errs.New(errs.Conflict, "drill_offline_untried", "only a disk in a drawer would be left, and it was not plugged in to try it")
 	errOneRegion   = errs.New(errs.Conflict, "drill_one_region", "the copies are in fewer than two regions")
 	errOneCopy     = errs.New(errs.Conflict, "drill_one_copy", "there is no second copy to go to when one is damaged")
 	errNoStandby   = errs.New(errs.Conflict, "drill_no_standby", "no standby is configured")

@@ -89,7 +89,11 @@ func (w *world) destination() backup.Destination {
 
 // restore reads what a real restore reads, with the same proofs on the way.
 func (w *world) restore(ctx context.Context, from drill.Copy, want drill.Want, _ drill.Progress) (out drill.Restored, err error) {
-	f, err := fetch.Open(ctx, from.Dest, w.keys.Reader(), w.t.TempDir())
+	open := fetch.Open
+	if want.Salvage {
+		open = fetch.Salvage
+	}
+	f, err := open(ctx, from.Dest, w.keys.Reader(), w.t.TempDir())
 	if err != nil {
 		return out, err
 	}
