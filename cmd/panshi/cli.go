@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"unicode"
@@ -29,6 +30,7 @@ type commandLine struct {
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Backup    backupCmd    `cmd:"" help:"What leaves this machine, and how far it is."`
 	Restore   restoreCmd   `cmd:"" help:"Bring a shop back from its spool or a copy elsewhere, as it is or as it was at some time."`
+	Drill     drillCmd     `cmd:"" help:"Rehearse disasters on scratch copies, measure them, and keep signed reports."`
 	Key       keyCmd       `cmd:"" help:"Keys of backups: the recovery sheet, and the bundle of card keys."`
 	Promote   promoteCmd   `cmd:"" help:"Make the shop of a standby, and stop the old one from selling."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a day with the payment platforms' bills; exit 1 if anything differs."`
@@ -74,6 +76,25 @@ func (g *globals) load(more map[string]*string) (app.Config, error) {
 		flags.More[key] = *value
 	}
 	return app.Load(flags)
+}
+
+// again is a command line of this program with the same flags for all commands.
+func (g *globals) again(command ...string) ([]string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{exe}, command...)
+	if g.Data != nil {
+		args = append(args, "--data", *g.Data)
+	}
+	if g.Config != nil {
+		args = append(args, "--config", *g.Config)
+	}
+	for _, set := range g.Set {
+		args = append(args, "--set", set)
+	}
+	return args, nil
 }
 
 // plain refuses what is no name, path or address: empty texts, control

@@ -20,6 +20,7 @@ type restoreCmd struct {
 	Sheet      *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
 	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
 	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
+	Salvage    bool    `help:"Take what is left of a destination that somebody ruined, though its signed lists are gone or name what is."`
 }
 
 // Help implements kong.HelpProvider.
@@ -65,7 +66,7 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 }
 
 func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreRequest, error) {
-	r := app.RestoreRequest{From: c.From}
+	r := app.RestoreRequest{From: c.From, Salvage: c.Salvage}
 	if err := c.secrets(ctx, t, &r); err != nil {
 		return r, err
 	}
@@ -132,6 +133,9 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, ", %s before the time asked for", r.Lost.Round(time.Millisecond))
 	}
 	fmt.Fprintln(w)
+	if r.Salvaged {
+		fmt.Fprintln(w, "SALVAGED from what was left: nobody can tell what came after this state 由残存对象恢复，其后是否还有数据无从得知")
+	}
 	if r.CardsShut {
 		fmt.Fprintln(w, "card keys are SHUT: bring their own bundle by panshi key cards --place FILE 卡密尚未解锁")
 	}

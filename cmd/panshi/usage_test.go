@@ -81,6 +81,16 @@ func TestBadInput(t *testing.T) {
 		{"backup prove a\nb", "<label>"},
 		{"backup prove --scratch=", "--scratch"},
 		{"backup prove --scratch", "--scratch"},
+		{"backup offline", "--to"},
+		{"backup offline --to=", "--to"},
+		{"backup offline --to x", "--data"},
+		{"backup offline --to x --init=", "--init"},
+		{"backup offline --to x --keep-weekly few", "--keep-weekly"},
+		{"backup offline --to x --from a\nb", "--from"},
+		{"backup offline list", "--to"},
+		{"backup offline list --to=", "--to"},
+		{"backup offline verify", "--to"},
+		{"backup offline verify --to x y", "y"},
 		{"backup checklist", "--data"},
 		{"backup checklist x", "x"},
 
@@ -92,6 +102,27 @@ func TestBadInput(t *testing.T) {
 		{"serve --follow nowhere", "--sheet"},
 		{"serve --follow nowhere --sheet " + cards, "sheet"},
 		{"serve --cards " + cards, "--follow"},
+
+		{"drill", "list"},
+		{"drill list x", "x"},
+		{"drill list", "--data"},
+		{"drill run", "name"},
+		{"drill run flood", "name"},
+		{"drill run disk-lost", "--data"},
+		{"drill run disk-lost --at yesterday", "--at"},
+		{"drill run disk-lost --seed x", "--seed"},
+		{"drill run disk-lost --scratch=", "--scratch"},
+		{"drill run ransomware --offline=", "--offline"},
+		{"drill run disk-lost --destination=", "--destination"},
+		{"drill run disk-lost --destination " + strings.Repeat("l", 33), "--destination"},
+		{"drill run disk-lost --cards nowhere", "--cards"},
+		{"drill run disk-lost --sheet " + cards, "recovery"},
+		{"drill all x", "x"},
+		{"drill all", "--data"},
+		{"drill reports flood", "name"},
+		{"drill show", "report"},
+		{"drill show ∅", "<report>"},
+		{"drill show runbook", "--data"},
 
 		{"serve --http", "--http"},
 		{"serve --http=", "--http"},
@@ -308,7 +339,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key cards", "key destination put",
+		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
@@ -318,7 +349,7 @@ func TestHelp(t *testing.T) {
 		}
 		require.Contains(t, got.out, "--data=DIR")
 	}
-	for _, later := range []string{"drill", "promote", "audit", "bench-part"} {
+	for _, later := range []string{"promote", "audit", "bench-part"} {
 		require.NotContains(t, bare.out, "\n  "+later)
 	}
 	entries, err := os.ReadDir(dir)

@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
-	"github.com/tink-crypto/tink-go/v2/tink"
-
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -29,6 +29,8 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// work proves what is due until ctx ends.
+	work func(ctx context.Context)
 }
 
 // spoolDir is where the spool of cfg is, "" if it has none.
@@ -65,6 +67,7 @@ func (c Config) validateSpool() error {
 func atRest(cfg Config) shipping {
 	return shipping{
 		start: func(context.Context, *vault.Vault) error { return nil },
+		work:  func(context.Context) {},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -94,6 +97,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
+	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
@@ -111,7 +115,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 			if err := lease.take(ctx); err != nil {
 				return err
 			}
-			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+			if err := startShipping(ctx, cfg, shipper, v); err != nil {
 				return err
 			}
 			lease.keep(ctx, shipper)
@@ -121,19 +125,21 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 			status, err := shipper.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
 			status.Lease, status.Standbys = lease.told(ctx)
+			status.Schedule = planned(shipper, settings.Interval, status.Destinations, proofs)
 			return status, err
 		},
+		work: proofs.run,
 	}
 	opened.gauges = append(opened.gauges, slices.Concat(shipGauges(shipper), lease.gauges())...)
 	return opened, nil
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
+func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, cipher)
+	return shipper.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no

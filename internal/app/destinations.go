@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/mirror"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/clock"
 	"panshi/internal/dirdest"
@@ -24,6 +26,20 @@ type BackupConfig struct {
 
 	Destinations []DestinationConfig `json:"destinations"`
 	Lease        LeaseConfig         `json:"lease"`
+
+	// Prove is how often destinations are proved without being asked, ProveIn the
+	// directory for it, "" for the one of the data directory.
+	Prove   schedule.Rhythm `json:"prove"`
+	ProveIn string          `json:"prove_in"`
+}
+
+// Validate reports everything that is wrong at once.
+func (c BackupConfig) Validate() error {
+	err := c.Config.Validate()
+	if !slices.Contains(schedule.Rhythms(), c.Prove) {
+		err = errors.Join(err, errs.Field("backup.prove", "invalid_value", "daily, weekly or off"))
+	}
+	return err
 }
 
 // labels are those of all destinations.
@@ -190,13 +206,18 @@ func (d DestinationConfig) target(dest backup.Destination, now clock.Clock, obse
 	}
 	t := mirror.Target{
 		Label: d.Label, Region: d.Region, Dest: backup.Retry(dest, retry), LagAlarm: d.LagAlarm, LockFor: d.LockFor,
-		Retention: mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls},
-	}
-	if t.Retention == (mirror.Retention{}) {
-		t.Retention = mirror.DefaultRetention()
+		Retention: d.retention(),
 	}
 	if t.LagAlarm == 0 {
 		t.LagAlarm = 15 * time.Minute
 	}
 	return t
+}
+
+// retention is what the destination keeps.
+func (d DestinationConfig) retention() mirror.Retention {
+	if r := (mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls}); r != (mirror.Retention{}) {
+		return r
+	}
+	return mirror.DefaultRetention()
 }

@@ -33,6 +33,10 @@ type RestoreRequest struct {
 	Credential []byte
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
+	// Salvage takes what is left of a destination whose manifests are gone or tell
+	// of objects that are: see fetch.Salvage.
+	Salvage bool
+
 	reader *seal.Reader // opens a destination in the place of Sheet
 }
 
@@ -51,6 +55,8 @@ type Restored struct {
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
 
+	// Salvaged says that what signed manifests miss was done without.
+	Salvaged bool `json:"salvaged,omitempty"`
 	// CardsShut says that the keys of card keys were not there; Settings is where
 	// the old machine's configuration was put, "" if there was none.
 	CardsShut bool   `json:"cards_shut"`
@@ -84,6 +90,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil {
 		return Restored{}, err
 	}
+	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
+		return Restored{}, err
+	}
 	restorer := restore.New(from.source, v.Backup(), progress)
 	plan, err := restorer.Plan(ctx, restore.Target{At: r.At})
 	if err != nil {
@@ -92,7 +101,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := restorer.Prove(ctx, plan); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Plan: plan, CardsShut: v.Ready(vault.Cards) != nil}
+	done := Restored{Plan: plan, Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil}
 	for _, f := range plan.Files {
 		done.Bytes += f.Size
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"panshi/internal/backup"
 )
@@ -56,9 +57,31 @@ type Log struct {
 	Findings []Finding
 	// Epoch is the highest that any chain was written under, 0 for none.
 	Epoch uint64
+	// Sets are the recovery points of an offline disk, the oldest first.
+	Sets []Set
 	// Links are all sound manifests, oldest first within a chain.
 	Links []Manifest
 	known map[string]bool // names of manifests, spare copies included
+}
+
+// Complete is the time up to which the chain that was written last says that it
+// lists everything; zero if it never said so.
+func (l Log) Complete() time.Time {
+	var newest, said Manifest
+	for _, m := range l.Links {
+		if m.Time >= newest.Time {
+			newest = m
+		}
+	}
+	for _, m := range l.Links {
+		if m.Chain == newest.Chain && m.Complete > said.Complete {
+			said = m
+		}
+	}
+	if said.Complete == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(said.Complete).UTC()
 }
 
 // Read reads all manifests of a destination and what they say together. It fails
@@ -271,6 +294,7 @@ func (r *reading) join(chains []chain) {
 			continue
 		}
 		fold(c, r.log.Live)
+		r.log.Sets = append(r.log.Sets, c[len(c)-1].Sets...)
 	}
 }
 

@@ -36,6 +36,7 @@ type copier struct {
 	wait       time.Duration // after a failure, doubles
 	nextExpire time.Time
 	nextList   time.Time // when the next manifest is due
+	attested   time.Time // up to when the last manifest said that everything is there
 	// beside is the large object that is under way, nil if none is; besideErr is
 	// why the last one failed.
 	beside     *item
