@@ -72,28 +72,6 @@ func twoPlaces(t *testing.T, platform *kit.Platform) (shop *kit.Shop, near, far,
 	return shop, near, far, sheet
 }
 
-<<<<<<< HEAD
-=======
-// allHaveIt waits until every destination has what the spool has, for longer than
-// a moment: the mirror looks a few times a second.
-func allHaveIt(t *testing.T, shop *kit.Shop) {
-	t.Helper()
-	var s kit.Copies
-	held, at := 0, uint64(0)
-	require.Eventually(t, func() bool {
-		s = shop.Copies()
-		all := s.Lag == 0 && len(s.Destinations) > 0 && s.Transaction == at
-		for _, d := range s.Destinations {
-			all = all && d.Restorable && d.Pending == 0
-		}
-		if held++; !all {
-			held, at = 0, s.Transaction
-		}
-		return held >= 3
-	}, 60*time.Second, 200*time.Millisecond, "%+v", &s)
-}
-
->>>>>>> w/drill
 // drills runs a drill command and gives its reports by drill.
 func drills(t *testing.T, shop *kit.Shop, code int, args ...string) map[string]drilled {
 	t.Helper()

@@ -38,7 +38,7 @@ func TestTheOldMachineTakesNoOrders(t *testing.T) {
 	book := &kit.Book{}
 	_, err := kit.Buy(t.Context(), old.Client(), platform, book, buyer(1), one(sku))
 	require.NoError(t, err)
-	mirrored(t, old)
+	old.AwaitCopied()
 	other := restored(t, platform, dir, sheet)
 	require.ErrorContains(t, other.TryStart(), "exit", "the old one lives")
 	require.Contains(t, other.Log(), "stop it first")
@@ -67,7 +67,7 @@ func TestTheOldMachineTakesNoOrders(t *testing.T) {
 		require.True(t, at.Before(sells), "an order was taken %v after the other one sold", at.Sub(sells))
 	}
 	require.ErrorContains(t, old.TryStart(), "exit status 3")
-	mirrored(t, other)
+	other.AwaitCopied()
 	book.RequireKept(t, other.Client(), 0)
 	restored(t, platform, dir, sheet)
 }

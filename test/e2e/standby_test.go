@@ -61,7 +61,7 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	require.NoError(t, err)
 	r := primary.Run("key", "cards", cards)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	mirrored(t, primary)
+	primary.AwaitCopied()
 
 	standby := kit.Empty(t, t.TempDir(), platform, nasSetting(dir))
 	standby.Follow(t, "nas", "--sheet", sheet, "--cards", cards)
@@ -100,7 +100,7 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	require.NoError(t, err)
 	require.ErrorContains(t, primary.TryStart(), "exit status 3")
 	standby.RequireClean()
-	mirrored(t, standby)
+	standby.AwaitCopied()
 
 	require.Zero(t, standby.Stop(20*time.Second))
 	standby.Follow(t, "nas") // what a unit file says; it is a shop now
