@@ -12,15 +12,10 @@ import (
 	"panshi/test/kit"
 )
 
-// nasSetting is the destination that nas gives a shop.
-func nasSetting(dir string) string {
-	return "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: " + dir + "}]"
-}
-
 // restored is the shop of a sheet, brought back from dir on another machine.
 func restored(t *testing.T, platform *kit.Platform, dir, sheet string) *kit.Shop {
 	t.Helper()
-	other := kit.Empty(t, t.TempDir(), platform, nasSetting(dir))
+	other := kit.Empty(t, t.TempDir(), platform, kit.Nas(dir))
 	r := other.RunEnv(nil, "restore", "--from", dir, "--to", other.Data, "--sheet", sheet)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	return other

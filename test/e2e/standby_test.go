@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"path/filepath"
 	"sync"
@@ -14,37 +13,6 @@ import (
 	"panshi/internal/db"
 	"panshi/test/kit"
 )
-
-// behind is what a standby's status page tells as JSON.
-type behind struct {
-	Node        string  `json:"node"`
-	Transaction uint64  `json:"transaction"`
-	Behind      uint64  `json:"behind"`
-	Seconds     float64 `json:"behind_seconds"`
-	Failure     string  `json:"failure"`
-	Epoch       uint64  `json:"epoch"`
-}
-
-func standbyStatus(t *testing.T, s *kit.Shop) (b behind) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.Console+"/standby", nil)
-	require.NoError(t, err)
-	answer, err := (&http.Client{Timeout: 5 * time.Second}).Do(r)
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	require.NoError(t, json.NewDecoder(answer.Body).Decode(&b))
-	return b
-}
-
-// followed waits until a standby has everything that a shop says it shipped.
-func followed(t *testing.T, s *kit.Shop) {
-	t.Helper()
-	var b behind
-	require.Eventually(t, func() bool {
-		b = standbyStatus(t, s)
-		return b.Transaction > 0 && b.Behind == 0 && b.Seconds < 3 && b.Failure == ""
-	}, 40*time.Second, 200*time.Millisecond, "%+v", &b)
-}
 
 // The machine is lost under load. The standby, which sold nothing until then, is
 // promoted, lacks two seconds at most and nothing that had reached the
@@ -63,16 +31,16 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	primary.AwaitCopied()
 
-	standby := kit.Empty(t, t.TempDir(), platform, nasSetting(dir))
-	standby.Follow(t, "nas", "--sheet", sheet, "--cards", cards)
-	followed(t, standby)
+	standby := kit.Empty(t, t.TempDir(), platform, kit.Nas(dir))
+	standby.Follow("nas", "--sheet", sheet, "--cards", cards)
+	standby.AwaitFollowed()
 	status, _, answer, err := standby.Client().Raw(t.Context(), http.MethodPost, "/api/v1/orders", nil, nil)
 	require.NoError(t, err)
 	require.Equal(t, http.StatusServiceUnavailable, status, "%s", answer)
 	require.Contains(t, string(answer), "standby_read_only")
 	r = standby.Run("check")
 	require.NotZero(t, r.Code, "nobody opens the database of a standby")
-	r = standby.Run("promote", "--set", nasSetting(dir))
+	r = standby.Run("promote", "--set", kit.Nas(dir))
 	require.NotZero(t, r.Code, "the shop lives: %s%s", r.Out, r.Err)
 	require.Contains(t, r.Err, "stop it first")
 
@@ -82,13 +50,13 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	var load sync.WaitGroup
 	load.Go(func() { orders.crowd(ctx, primary.Client(), sku) })
 	time.Sleep(5 * time.Second) // load
-	followedUnderLoad := standbyStatus(t, standby)
+	followedUnderLoad := standby.Behind()
 	end := time.Now()
 	primary.Kill()
 	goHome()
 	load.Wait()
 	t.Logf("under load: %+v", followedUnderLoad)
-	r = standby.Run("promote", "--set", nasSetting(dir))
+	r = standby.Run("promote", "--set", kit.Nas(dir))
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	require.Contains(t, r.Out, "0 violations")
 	t.Logf("promoted in %v: %s", time.Since(end).Round(time.Millisecond), r.Out)
@@ -103,7 +71,7 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	standby.AwaitCopied()
 
 	require.Zero(t, standby.Stop(20*time.Second))
-	standby.Follow(t, "nas") // what a unit file says; it is a shop now
+	standby.Follow("nas") // what a unit file says; it is a shop now
 	_, err = standby.Client().Place(t.Context(), buyer(4), one(sku))
 	require.NoError(t, err)
 }
