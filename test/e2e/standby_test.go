@@ -2,8 +2,11 @@ package e2e
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -74,4 +77,61 @@ func TestTheStandbySellsWhenTheMachineIsLost(t *testing.T) {
 	standby.Follow("nas") // what a unit file says; it is a shop now
 	_, err = standby.Client().Place(t.Context(), buyer(4), one(sku))
 	require.NoError(t, err)
+}
+
+// Two standbys follow. The shop sees them, its checklist is green by them, and a
+// drill takes over on scratch copies. When the machine is gone and both are
+// promoted at once, exactly one sells; the other one follows it from then on.
+func TestOfTwoStandbysOneTakesOver(t *testing.T) {
+	kit.OnlyOn(t, db.SQLite, "a server's database has standbys of its own")
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	primary, dir, sheet := nas(t, platform)
+	sku := primary.ImportCards("two", "1.00", kit.Keys("TWO", 500))
+	book := &kit.Book{}
+	_, err := kit.Buy(t.Context(), primary.Client(), platform, book, buyer(1), one(sku))
+	require.NoError(t, err)
+	primary.AwaitCopied()
+	both := make([]*kit.Shop, 2)
+	for i := range both {
+		both[i] = kit.Empty(t, t.TempDir(), platform, kit.Nas(dir))
+		both[i].Follow("nas", "--sheet", sheet)
+		both[i].AwaitFollowed()
+	}
+	require.Eventually(t, func() bool {
+		r := primary.Run("backup", "checklist", "--json", "--set", kit.Nas(dir))
+		var told struct{ Items []struct{ Name, State string } }
+		return json.Unmarshal([]byte(r.Out), &told) == nil && slices.ContainsFunc(told.Items, func(i struct{ Name, State string }) bool {
+			return i.Name == "replica" && i.State == "green"
+		})
+	}, 40*time.Second, time.Second)
+	r := primary.Run("backup", "status")
+	require.Equal(t, 2, strings.Count(r.Out, "follows"), "%s", r.Out)
+	r = primary.Run("drill", "run", "standby-failover", "--set", kit.Nas(dir))
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+
+	primary.AwaitCopied()
+	primary.Kill()
+	codes := make([]int, 2)
+	var race sync.WaitGroup
+	for i := range both {
+		race.Go(func() {
+			r := both[i].Run("promote", "--set", kit.Nas(dir))
+			codes[i] = r.Code
+			t.Logf("%d: %s%s", r.Code, r.Out, r.Err)
+		})
+	}
+	race.Wait()
+	require.ElementsMatch(t, []int{0, 1}, codes)
+	winner, other := both[0], both[1]
+	if codes[0] != 0 {
+		winner, other = both[1], both[0]
+	}
+	book.RequireKept(t, winner.Client(), 0)
+	_, err = winner.Client().Place(t.Context(), buyer(2), one(sku))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool {
+		b := other.Behind()
+		return b.Epoch == 2 && strings.HasPrefix(b.Generation, "0002") && b.Behind == 0 && b.Failure == ""
+	}, time.Minute, 500*time.Millisecond, "it follows the new one")
 }
