@@ -174,8 +174,13 @@ func tellPromoted(w io.Writer, p adminsock.Promoted) {
 	if !p.Leased {
 		fmt.Fprintln(w, "NO LEASE: nothing stops the old machine but you 没有租约，旧机器须由您确保停用")
 	}
-	for _, name := range p.Fenced {
+	tellFenced(w, p.Fenced)
+	tellCheck(w, p.Check, p.Took)
+}
+
+// tellFenced names what a former writer brought too late.
+func tellFenced(w io.Writer, names []string) {
+	for _, name := range names {
 		fmt.Fprintf(w, "left out, written by the old machine after it had been deposed: %s\n", oneLine(name))
 	}
-	tellCheck(w, p.Check, p.Took)
 }

@@ -142,5 +142,6 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 	if r.Settings != "" {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
+	tellFenced(w, r.Fenced)
 	tellCheck(w, r.Check, r.Took)
 }

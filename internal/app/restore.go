@@ -61,6 +61,10 @@ type Restored struct {
 	// the old machine's configuration was put, "" if there was none.
 	CardsShut bool   `json:"cards_shut"`
 	Settings  string `json:"settings,omitempty"`
+
+	// Fenced names what was left out, because a former writer brought it after
+	// another machine had taken over.
+	Fenced []string `json:"fenced,omitempty"`
 }
 
 // Restore makes the data directory cfg.Data, which must not exist, from a spool
@@ -101,7 +105,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := restorer.Prove(ctx, plan); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Plan: plan, Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil}
+	done := Restored{Plan: plan, Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced}
 	for _, f := range plan.Files {
 		done.Bytes += f.Size
 	}

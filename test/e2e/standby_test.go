@@ -100,7 +100,9 @@ func TestOfTwoStandbysOneTakesOver(t *testing.T) {
 	}
 	require.Eventually(t, func() bool {
 		r := primary.Run("backup", "checklist", "--json", "--set", kit.Nas(dir))
-		var told struct{ Items []struct{ Name, State string } }
+		var told struct {
+			Items []struct{ Name, State string }
+		}
 		return json.Unmarshal([]byte(r.Out), &told) == nil && slices.ContainsFunc(told.Items, func(i struct{ Name, State string }) bool {
 			return i.Name == "replica" && i.State == "green"
 		})

@@ -45,6 +45,7 @@ func (s *Shop) Behind() (b Behind) {
 // AwaitFollowed waits until the standby has everything that it knows of.
 func (s *Shop) AwaitFollowed() {
 	s.t.Helper()
+	require.NoError(s.t, s.await(s.URL()+"/healthz", 30*time.Second))
 	var b Behind
 	require.Eventually(s.t, func() bool {
 		b = s.Behind()
