@@ -132,7 +132,6 @@ func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scra
 	if err != nil {
 		return nil, err
 	}
-	var all []proof.Record
 	m := newMeter(ctx, t, "prove")
 	defer m.end()
 	alone, err := p.Alone(ctx, func() { m.say("a drill runs; waiting for its end") })
@@ -140,6 +139,7 @@ func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scra
 		return nil, err
 	}
 	defer func() { _ = alone.Close() }() // the lock goes with the process
+	var all []proof.Record
 	for _, label := range labels {
 		r, err := p.Prove(ctx, label, scratch, func(step string, done, total int64) { m.step(done, total, label+": "+step) })
 		if err != nil {
@@ -286,7 +286,7 @@ func tellChecklist(out io.Writer, items []itemTold) {
 
 // doctorChecklist sums the checklist up in a line.
 func doctorChecklist(ctx context.Context, cfg app.Config) []finding {
-	if cfg.DB.URL != "" || !cfg.Backup.Enabled() || len(cfg.Backup.Destinations) == 0 {
+	if !cfg.Ships() || len(cfg.Backup.Destinations) == 0 {
 		return nil // told by what is missing
 	}
 	items, err := app.Checklist(ctx, cfg)

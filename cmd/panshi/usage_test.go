@@ -337,7 +337,8 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup now", "backup list", "backup verify", "backup prove", "backup checklist", "restore", "drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
+		"backup status", "backup now", "backup list", "backup verify", "backup prove", "backup checklist", "restore",
+		"drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)

@@ -74,6 +74,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	back.Go(func() { runner.Run(behind) })
 	back.Go(func() { s.versions.Run(behind) })
 	back.Go(func() { s.notify.WatchDatabase(behind) })
+	back.Go(func() { s.watched.run(behind) })
 	back.Go(func() { s.db.backup.work(behind) })
 	back.Go(func() { s.watchBackups(behind) })
 	back.Go(func() {
