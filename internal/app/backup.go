@@ -31,6 +31,8 @@ const keysInSpool = "keys"
 
 // shipping is how a database leaves the machine while it is open.
 type shipping struct {
+	// ships tells whether this process does it.
+	ships  bool
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
 	// copies is how each destination stands; it asks nobody.
@@ -175,6 +177,7 @@ func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *prov
 // shippingOf is the backup of a database that is shipped.
 func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) shipping {
 	return shipping{
+		ships: true,
 		start: func(ctx context.Context, v *vault.Vault) error {
 			if err := lease.take(ctx); err != nil {
 				return err
