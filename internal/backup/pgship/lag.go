@@ -79,7 +79,7 @@ func (s *Shipper) Lag() time.Duration {
 	switch {
 	case len(s.state.marks) > 0:
 		return max(now.Sub(s.state.marks[0].at), 0)
-	case !s.state.heard.IsZero() && (!s.state.live || false):
+	case !s.state.heard.IsZero() && (!s.state.live || now.Sub(s.state.heard) > silence):
 		return now.Sub(s.state.heard)
 	}
 	return 0

@@ -193,6 +193,7 @@ func TestPiecesAreMerged(t *testing.T) {
 func TestABaseWaitsForItsLog(t *testing.T) {
 	t.Parallel()
 	w := pgtest.New(t)
+	w.Exec("CHECKPOINT")                // so that there is little log before
 	w.Config.Interval = 8 * time.Second // much longer than the base takes
 	w.Start()
 	w.Until(func() bool { return w.Status().Generation != "" && len(w.Bases()) > 0 }, "a base")

@@ -1,4 +1,4 @@
 package pgwal
 
-// Flush writes what was added, without making the file whole.
-func (w *Writer) Flush() error { return w.zip.Flush() }
+// Abandon ends the compression and not the file.
+func (w *Writer) Abandon() error { return w.zip.Close() }

@@ -86,7 +86,7 @@ func TestAFileThatIsNotWholeIsNoFile(t *testing.T) {
 	w, err := pgwal.NewWriter(&open, head())
 	require.NoError(t, err)
 	require.NoError(t, w.Data(noise(d, 100)))
-	require.NoError(t, w.Flush())
+	require.NoError(t, w.Abandon())
 	_, _, _, err = read(open.Bytes())
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
 }
