@@ -213,6 +213,7 @@ func TestABaseWaitsForItsLog(t *testing.T) {
 	w.Settled()
 	pid := int(pgtest.Parse(t, w.Text("SELECT pid::text FROM pg_stat_replication WHERE state = 'streaming'")))
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // it may have ended
 	w.Ship.WantFull()
 	w.Until(func() bool { return w.Text("SELECT count(*)::text FROM pg_stat_progress_basebackup") == "1" }, "a base is made")
 	w.Until(func() bool { return w.Text("SELECT count(*)::text FROM pg_stat_progress_basebackup") == "0" }, "all of it was sent")
