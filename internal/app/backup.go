@@ -12,6 +12,8 @@ import (
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/adminsock"
+	"panshi/internal/backup"
 	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
@@ -30,6 +32,10 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// copies is how each destination stands; it asks nobody.
+	copies func() []backup.Copy
+	// now writes a whole copy and waits for the destinations.
+	now nowFunc
 	// work proves what is due until ctx ends.
 	work func(ctx context.Context)
 }
@@ -67,8 +73,12 @@ func (c Config) validateSpool() error {
 // atRest is the backup of a database that nobody ships: it tells what is there.
 func atRest(cfg Config) shipping {
 	return shipping{
-		start: func(context.Context, *vault.Vault) error { return nil },
-		work:  func(context.Context) {},
+		start:  func(context.Context, *vault.Vault) error { return nil },
+		copies: func() []backup.Copy { return nil },
+		work:   func(context.Context) {},
+		now: func(context.Context, adminsock.BackupNowRequest, nowProgress) (adminsock.BackupNowReport, error) {
+			return adminsock.BackupNowReport{}, errNotShipped
+		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -108,12 +118,11 @@ func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*databa
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
-	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
 	}
-	opened.shipBy(cfg, shipper, mirrored, proofs)
+	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log))
 	return opened, nil
 }
 
@@ -155,7 +164,13 @@ func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *prov
 	database := d.close
 	// Shipping ends first, so that the mirror sees all of it.
 	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close()) }
-	d.backup = shipping{
+	d.backup = shippingOf(cfg, by, mirrored, proofs)
+	d.gauges = append(d.gauges, shipGauges(by)...)
+}
+
+// shippingOf is the backup of a database that is shipped.
+func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving) shipping {
+	return shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
 			if err := startShipping(ctx, cfg, by, v); err != nil {
 				return err
@@ -164,13 +179,16 @@ func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *prov
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := by.Status(ctx)
-			status.Destinations = cfg.withProofs(mirrored.told())
+			status.Destinations, status.Alarms = cfg.withProofs(mirrored.told()), mirrored.alarms()
 			status.Schedule = planned(by, cfg.Backup.Interval, status.Destinations, proofs)
 			return status, err
 		},
-		work: proofs.run,
+		copies: func() []backup.Copy { return cfg.withProofs(mirrored.told()) },
+		work:   proofs.run,
+		now: func(ctx context.Context, r adminsock.BackupNowRequest, progress nowProgress) (adminsock.BackupNowReport, error) {
+			return backupNow(ctx, by, mirrored, r, progress)
+		},
 	}
-	d.gauges = append(d.gauges, shipGauges(by)...)
 }
 
 func startShipping(ctx context.Context, cfg Config, by shipper, v *vault.Vault) error {
