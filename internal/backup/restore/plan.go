@@ -92,6 +92,10 @@ func newest(g []spool.File, at time.Time) (goal spool.File) {
 	return goal
 }
 
+// Next finds the file that brings a state furthest from a transaction on; false
+// if none follows it.
+func Next(g []spool.File, from uint64) (spool.File, bool) { return step(g, from, 1<<64-1) }
+
 // step finds the file that brings a state furthest from a transaction on,
 // without going beyond the goal. A state of nothing needs a whole copy.
 func step(g []spool.File, from, goal uint64) (best spool.File, ok bool) {
@@ -122,4 +126,20 @@ func gap(g []spool.File, from, goal uint64) error {
 	missing := fmt.Sprintf("%016x", from+1)
 	return errs.New(errs.Integrity, "restore_gap", fmt.Sprintf("the backup has a gap: transaction %s is missing, between %s and %s",
 		missing, before, after)).With("transaction", missing).With("before", before).With("after", after)
+}
+
+// After gives the files that bring a state further, in the order in which they
+// apply, as far as they follow each other; whole tells that nothing newer of the
+// generation is left out.
+func After(files []spool.File, generation string, from uint64) (steps []spool.File, whole bool) {
+	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
+	goal := newest(g, time.Time{}).Last
+	for from < goal {
+		f, ok := step(g, from, goal)
+		if !ok {
+			return steps, false
+		}
+		steps, from = append(steps, f), f.Last
+	}
+	return steps, true
 }
