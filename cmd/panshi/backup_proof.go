@@ -139,6 +139,7 @@ func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scra
 		return nil, err
 	}
 	defer func() { _ = alone.Close() }() // the lock goes with the process
+	var all []proof.Record
 	for _, label := range labels {
 		r, err := p.Prove(ctx, label, scratch, func(step string, done, total int64) { m.step(done, total, label+": "+step) })
 		if err != nil {

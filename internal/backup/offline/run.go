@@ -11,6 +11,7 @@ import (
 	"panshi/internal/backup/seal"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
+	"panshi/internal/fault"
 )
 
 // Disk is what a set is written to (dirdest.Dest). What is read from it must come
@@ -72,9 +73,11 @@ func (w *Writer) Run(ctx context.Context) (Result, error) {
 	if err := j.readBack(ctx); err != nil {
 		return Result{}, err
 	}
+	fault.Point("offline.disk.read-back")
 	if err := j.declare(ctx); err != nil {
 		return Result{}, err
 	}
+	fault.Point("offline.set.declared")
 	if err := j.giveUp(ctx); err != nil {
 		return Result{}, err
 	}
