@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -126,8 +128,13 @@ func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, 
 	return d, nil
 }
 
+// apartFrom looks at the devices of dirs; of one that is gone, at that of the
+// directory that it was in.
 func (d *offlineDisk) apartFrom(dirs ...string) error {
 	for _, dir := range dirs {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			dir = filepath.Dir(filepath.Clean(dir))
+		}
 		if err := dirdest.Apart(d.dir, dir); err != nil {
 			return err
 		}

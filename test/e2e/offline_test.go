@@ -71,6 +71,12 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	require.Contains(t, run(0), "remove me", "the shop stands still")
 	require.Equal(t, "green", checklist(t, shop, nasDir)["card_keys"])
+	spool := shop.Data + ".spool"
+	require.NoError(t, os.Rename(spool, spool+".away"))
+	require.NotContains(t, run(1), "remove me", "there is nothing to copy from")
+	require.Contains(t, run(0, "--from", "nas", "--set", kit.NasSetting(nasDir)), "remove me", "the spool is gone")
+	require.NoError(t, os.RemoveAll(spool))
+	require.NoError(t, os.Rename(spool+".away", spool))
 	theRefusals(t, shop, platform, disk)
 
 	for _, path := range []string{shop.Data, shop.Data + ".spool", shop.Data + ".key", nasDir} {
