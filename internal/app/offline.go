@@ -94,7 +94,7 @@ type offlineDisk struct {
 // openOffline finds out whose disk is in dir, before anything is written there.
 func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, error) {
 	if cfg.spoolDir() == "" {
-		return nil, errs.New(errs.Conflict, "offline_nothing", "this shop has no spool; a shop on PostgreSQL is backed up by its server's means")
+		return nil, errs.New(errs.Conflict, "offline_nothing", "this shop has no spool: see backup.spool")
 	}
 	keys, err := backupKeys(cfg)
 	if err != nil {

@@ -92,6 +92,31 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	shop.RequireClean()
 }
 
+// The same for a shop on a PostgreSQL server: its disk has the server.
+func TestADiskHasADatabaseServer(t *testing.T) {
+	kit.OnlyOn(t, db.Postgres, "on SQLite there is no server")
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	shop, node, nasDir, sheet := onServer(t, platform)
+	sku := shop.ImportCards("drawer", "1.00", kit.Keys("DRAWER", 50))
+	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(sku))
+	require.NoError(t, err)
+	shop.AwaitCopied()
+	disk := t.TempDir()
+	for _, args := range [][]string{{"--init", "blue", "--same-device"}, {"--same-device"}, {"verify"}, {"list"}} {
+		r := withNas(shop, nasDir, append(append([]string{"backup", "offline"}, args...), "--to", disk)...)
+		require.Zero(t, r.Code, "%v: %s%s", args, r.Out, r.Err)
+	}
+	require.Zero(t, shop.Stop(20*time.Second))
+	node.Stop()
+	for _, more := range [][]string{nil, {"--at", time.Now().Format(time.RFC3339)}} {
+		to := filepath.Join(enterable(t), "to")
+		r := shop.RunEnv(nil, append([]string{"restore", "--from", disk, "--to", to, "--sheet", sheet}, more...)...)
+		require.Zero(t, r.Code, "%v: %s%s", more, r.Out, r.Err)
+		require.Contains(t, r.Out, "0 violations")
+	}
+}
+
 // theConsoleTells that an item is green, without a secret and without waiting for
 // destinations.
 func theConsoleTells(t *testing.T, shop *kit.Shop, item string) {
