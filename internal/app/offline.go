@@ -110,7 +110,7 @@ func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, 
 	if d.apart = apart == nil; !d.apart && !sameDevice {
 		return nil, apart
 	}
-	if fresh || label != "" {
+	if label != "" {
 		if d.marker, err = offline.Init(dir, label, keys, keys.Signer(), clock.System{}.Now()); err != nil {
 			return nil, err
 		}
