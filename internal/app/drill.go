@@ -92,7 +92,7 @@ func (c Config) drills(keys *seal.Keys) *drill.Store {
 // Run rehearses one disaster and keeps the report, passed or not. Nothing of the
 // scratch shops stays. Code drill_running: a proof or a drill runs already.
 func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Progress) (kept drill.Kept, err error) {
-	lock, err := d.cfg.rehearsing()
+	lock, err := d.cfg.alone()
 	if err != nil {
 		return kept, err
 	}
@@ -121,9 +121,9 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	return d.cfg.drills(d.keys).Keep(r, html, d.keys)
 }
 
-// rehearsing takes the right to restore to scratch directories: one process at a
+// alone takes the right to restore to scratch directories: one process at a
 // time, because each takes disk and processor of a shop that sells.
-func (c Config) rehearsing() (io.Closer, error) {
+func (c Config) alone() (io.Closer, error) {
 	lock, err := db.LockDir(filepath.Join(c.mirrorDir(), "rehearsing"))
 	if errs.CodeOf(err) == "data_dir_locked" {
 		return nil, errs.Wrap(err, errs.Conflict, "drill_running", "a proof or a drill is running already; wait for its end")
@@ -138,7 +138,7 @@ const rehearseAgain = time.Second
 // is called once if there is one.
 func (p *Prover) Alone(ctx context.Context, wait func()) (io.Closer, error) {
 	for told := false; ; told = true {
-		lock, err := p.cfg.rehearsing()
+		lock, err := p.cfg.alone()
 		if errs.CodeOf(err) != "drill_running" {
 			return lock, err
 		}
