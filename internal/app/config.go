@@ -146,7 +146,7 @@ const envPrefix = "PANSHI_"
 // tools around the program are left alone.
 func fromEnv(name, value string) (string, any) {
 	switch name {
-	case "PANSHI_FAULT", "PANSHI_CLOCK_AHEAD", "PANSHI_BIN", "PANSHI_TORTURE", "PANSHI_SANDBOX", "PANSHI_TEST_ENGINE":
+	case "PANSHI_FAULT", "PANSHI_CLOCK_AHEAD", "PANSHI_BIN", "PANSHI_TORTURE", "PANSHI_SANDBOX", "PANSHI_TEST_ENGINE", "PANSHI_SEED":
 		return "", nil
 	}
 	key := strings.ToLower(strings.TrimPrefix(name, envPrefix))

@@ -90,9 +90,9 @@ func (c Config) drills(keys *seal.Keys) *drill.Store {
 }
 
 // Run rehearses one disaster and keeps the report, passed or not. Nothing of the
-// scratch shops stays. Code drill_running: a proof or a drill runs already.
+// scratch shops stays. It waits for a proof or a drill that runs already.
 func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Progress) (kept drill.Kept, err error) {
-	lock, err := d.cfg.alone()
+	lock, err := d.cfg.waitAlone(ctx, func() { progress("waits", 0, 0) })
 	if err != nil {
 		return kept, err
 	}
@@ -134,11 +134,15 @@ func (c Config) alone() (io.Closer, error) {
 // rehearseAgain is how long who waits for another rehearsal waits between looks.
 const rehearseAgain = time.Second
 
-// Alone waits until no drill runs, and lets none begin until it is closed; wait
-// is called once if there is one.
+// Alone waits until no drill and no other proof runs, and lets none begin until
+// it is closed; wait is called once if there is one.
 func (p *Prover) Alone(ctx context.Context, wait func()) (io.Closer, error) {
+	return p.cfg.waitAlone(ctx, wait)
+}
+
+func (c Config) waitAlone(ctx context.Context, wait func()) (io.Closer, error) {
 	for told := false; ; told = true {
-		lock, err := p.cfg.alone()
+		lock, err := c.alone()
 		if errs.CodeOf(err) != "drill_running" {
 			return lock, err
 		}

@@ -25,8 +25,9 @@ const (
 )
 
 const (
-	// drillLook is how often it is looked whether a drill is due.
-	drillLook = time.Minute
+	// drillFirst is how long after a start it is looked whether a drill is due,
+	// drillLook how often from then on.
+	drillFirst, drillLook = 10 * time.Second, time.Minute
 	// drillTell is how often alerts are compared with how drills stand.
 	drillTell = 10 * time.Minute
 	// drillAgain is how long a drill that left no report is let be.
@@ -69,13 +70,14 @@ func (r *rehearsals) run(ctx context.Context) {
 		return
 	}
 	r.sweep()
-	tick := time.NewTicker(drillLook)
-	defer tick.Stop()
+	next := time.NewTimer(drillFirst)
+	defer next.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-next.C:
+			next.Reset(drillLook)
 			if err := r.look(ctx); err != nil && ctx.Err() == nil {
 				r.log.Error("drill: looking for what is due failed", slog.Any("error", err))
 			}
