@@ -25,6 +25,7 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
+	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.

@@ -133,6 +133,7 @@ func TestDisastersAreRehearsed(t *testing.T) {
 	require.Empty(t, left)
 	book.RequireKept(t, shop.Client(), 0)
 
+	require.Contains(t, shop.Run("doctor").Out, "9 of 11 disasters", "what passed, and what did not")
 	disk := otherDisk(t)
 	require.NoError(t, os.Mkdir(disk, 0o700))
 	for _, args := range [][]string{{"--init", "drawer"}, nil} {
