@@ -74,6 +74,13 @@ func TestBadInput(t *testing.T) {
 		{"check --set vault=x", "vault"},
 
 		{"backup", "status"},
+		{"backup now", "--data"},
+		{"backup now --wait=0s", "--wait"},
+		{"backup now x", "x"},
+		{"backup list", "--data"},
+		{"backup list ∅", "<label>"},
+		{"backup list --limit=0", "--limit"},
+		{"backup list --before=yesterday", "--before"},
 		{"backup verify", "--data"},
 		{"backup verify ∅", "<label>"},
 		{"backup verify " + strings.Repeat("l", 33), "<label>"},
@@ -339,7 +346,8 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
+		"backup status", "backup now", "backup list", "backup verify", "backup prove", "backup checklist", "restore",
+		"drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)

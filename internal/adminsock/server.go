@@ -30,6 +30,7 @@ type Shop struct {
 	Operations
 	Setup
 	Alerts
+	Backups
 }
 
 // Serve answers on DIR/admin.sock by shop until ctx ends. Then it cancels the
@@ -41,7 +42,7 @@ func Serve(ctx context.Context, dir string, shop Shop, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := &server{ops: shop.Operations, setup: shop.Setup, alerts: shop.Alerts, log: log, peer: peerUID}
+	s := &server{ops: shop.Operations, setup: shop.Setup, alerts: shop.Alerts, backups: shop.Backups, log: log, peer: peerUID}
 	err = s.serve(ctx, ln)
 	if rmErr := os.Remove(filepath.Join(dir, socketName)); rmErr != nil && !errors.Is(rmErr, os.ErrNotExist) {
 		err = errors.Join(err, rmErr)
@@ -55,6 +56,7 @@ type server struct {
 	setup   Setup
 	alerts  Alerts
 	standby Standby // instead of the others, if it is one
+	backups Backups
 	log     *slog.Logger
 	peer    peerFunc
 }
@@ -109,7 +111,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,
-		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status, "GET /v1/backup": s.backup,
+		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status, "GET /v1/backup": s.backup, "POST /v1/backup_now": s.backupNow,
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
 		"POST /v1/account_rules": s.setAccountRules,

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"panshi/internal/adminsock"
+	"panshi/internal/backup"
 	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
@@ -29,6 +31,10 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// copies is how each destination stands; it asks nobody.
+	copies func() []backup.Copy
+	// now writes a whole copy and waits for the destinations.
+	now nowFunc
 	// work proves what is due until ctx ends.
 	work func(ctx context.Context)
 }
@@ -66,8 +72,12 @@ func (c Config) validateSpool() error {
 // atRest is the backup of a database that nobody ships: it tells what is there.
 func atRest(cfg Config) shipping {
 	return shipping{
-		start: func(context.Context, *vault.Vault) error { return nil },
-		work:  func(context.Context) {},
+		start:  func(context.Context, *vault.Vault) error { return nil },
+		copies: func() []backup.Copy { return nil },
+		work:   func(context.Context) {},
+		now: func(context.Context, adminsock.BackupNowRequest, nowProgress) (adminsock.BackupNowReport, error) {
+			return adminsock.BackupNowReport{}, errNotShipped
+		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -97,41 +107,50 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
-	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
 	}
 	database := opened.close
-	lease := &leasing{cfg: cfg, log: log}
-	opened.Database = gated{opened.Database, lease}
-	opened.lost = lease.lost
+	held := &leasing{cfg: cfg, log: log}
+	opened.Database = gated{opened.Database, held}
+	opened.lost = held.lost
 	// Shipping ends first, so that the mirror sees all of it; the lease last.
 	opened.close = func() error { //nolint:contextcheck // closing ships the rest, whoever has gone
-		return errors.Join(database(), shipper.Close(), mirrored.close(), lease.close())
+		return errors.Join(database(), shipper.Close(), mirrored.close(), held.close())
 	}
-	opened.backup = shipping{
+	opened.backup = shippingOf(cfg, shipper, mirrored, held, log)
+	opened.gauges = slices.Concat(opened.gauges, shipGauges(shipper), held.gauges())
+	return opened, nil
+}
+
+// shippingOf is the backup of a database that is shipped.
+func shippingOf(cfg Config, shipper *ship.Shipper, mirrored *copies, held *leasing, log *slog.Logger) shipping {
+	proofs := newProving(cfg, mirrored.told, log)
+	return shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := lease.take(ctx); err != nil {
+			if err := held.take(ctx); err != nil {
 				return err
 			}
 			if err := startShipping(ctx, cfg, shipper, v); err != nil {
 				return err
 			}
-			lease.keep(ctx, shipper)
-			return mirrored.start(ctx, cfg, shipper, lease, log)
+			held.keep(ctx, shipper)
+			return mirrored.start(ctx, cfg, shipper, held, log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
-			status.Destinations = cfg.withProofs(mirrored.told())
-			status.Lease, status.Standbys = lease.told(ctx)
-			status.Schedule = planned(shipper, settings.Interval, status.Destinations, proofs)
+			status.Destinations, status.Alarms = cfg.withProofs(mirrored.told()), mirrored.alarms()
+			status.Lease, status.Standbys = held.told(ctx)
+			status.Schedule = planned(shipper, cfg.Backup.Interval, status.Destinations, proofs)
 			return status, err
 		},
-		work: proofs.run,
+		copies: func() []backup.Copy { return cfg.withProofs(mirrored.told()) },
+		work:   proofs.run,
+		now: func(ctx context.Context, r adminsock.BackupNowRequest, progress nowProgress) (adminsock.BackupNowReport, error) {
+			return backupNow(ctx, shipper, mirrored, r, progress)
+		},
 	}
-	opened.gauges = append(opened.gauges, slices.Concat(shipGauges(shipper), lease.gauges())...)
-	return opened, nil
 }
 
 func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {

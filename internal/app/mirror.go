@@ -40,6 +40,7 @@ const (
 type copies struct {
 	wanted  bool // there are destinations
 	running atomic.Pointer[mirroring]
+	recent  recentAlarms
 }
 
 // mirroring is a mirror that runs.
@@ -81,7 +82,7 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, f
 	for i := range targets {
 		targets[i].Dest = fenced{targets[i].Dest, fence}
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, fence.epoch(), log)
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, fence.epoch(), c.recent.note, log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -89,13 +90,13 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, f
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, epoch uint64, log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, epoch uint64, alert func(mirror.Alert), log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
+		Alert: alert,
 		Sums:  noSums, WantFull: func(string) { shipper.WantFull() }, Complete: shipper.Complete,
 	})
 	settings.Poll = mirrorPoll
@@ -167,7 +168,7 @@ func (c *copies) told() []backup.Copy {
 	for _, s := range m.Status() {
 		all = append(all, backup.Copy{
 			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Complete: s.Complete, Full: s.Reach.Full.Time, Objects: s.Objects,
-			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: s.Alarms,
+			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: c.recent.with(s.Label, s.Alarms),
 			Chain: s.Head.Chain, Manifest: s.Head.Number, ManifestSHA256: s.Head.SHA256,
 		})
 	}

@@ -64,6 +64,18 @@ func (s *Store) Newest(label string) (last, good *Record, err error) {
 	return last, good, err
 }
 
+// Good gives the good records of a destination, oldest first.
+func (s *Store) Good(label string) (good []Record, err error) {
+	_, err = s.newest(label, func(r Record) bool {
+		if r.Good() {
+			good = append(good, r)
+		}
+		return false // look at all
+	})
+	slices.Reverse(good)
+	return good, err
+}
+
 func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
 	found, err := s.some(label, 1, want)
 	if err != nil || len(found) == 0 {

@@ -168,6 +168,8 @@ func (s *Shipper) lastWhole() spool.File {
 // full writes a whole copy of the database. The log cannot start over while it
 // is read, and grows.
 func (s *Shipper) full(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	start := s.clock.Now()
 	info, err := s.engine.Snapshot(ctx)
 	if err != nil {

@@ -33,6 +33,9 @@ type Status struct {
 	Bytes       int64        `json:"bytes"` // in the spool
 	Generations []Generation `json:"generations"`
 
+	// Alarms are the codes of what ails the copying to all destinations.
+	Alarms []string `json:"alarms,omitempty"`
+
 	// Destinations are the copies elsewhere, Schedule what backups did last and do
 	// next; told only of a running shop.
 	Destinations []backup.Copy    `json:"destinations,omitempty"`
