@@ -115,7 +115,7 @@ func openStandby(cfg Config, r FollowRequest, log *slog.Logger) (*standbyParts, 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := backupKeysOf(cfg)
+	keys, err := backupKeys(cfg)
 	if err != nil {
 		return nil, err
 	}
