@@ -186,8 +186,16 @@ func TestADamagedSegmentIsNotKept(t *testing.T) {
 		default:
 			named.Last++
 		}
-		require.Error(r, f.keep(bytes.NewReader(spoiled), named))
-		require.NoFileExists(t, f.path(segmentName))
+		if err := f.keep(bytes.NewReader(spoiled), named); err != nil {
+			require.NoFileExists(t, f.path(segmentName))
+			return
+		}
+		// Some bits of compressed pages mean the same either way.
+		require.Equal(r, len(s.segment), len(spoiled))
+		require.Equal(r, s.file(), named)
+		require.NoError(r, os.WriteFile(f.path(databaseName), s.before, 0o600))
+		require.NoError(r, f.applySegment(named.Generation))
+		requireDatabase(r, f, s)
 	})
 }
 
