@@ -286,7 +286,7 @@ func tellChecklist(out io.Writer, items []itemTold) {
 
 // doctorChecklist sums the checklist up in a line.
 func doctorChecklist(ctx context.Context, cfg app.Config) []finding {
-	if cfg.DB.URL != "" || !cfg.Backup.Enabled() || len(cfg.Backup.Destinations) == 0 {
+	if !cfg.Ships() || len(cfg.Backup.Destinations) == 0 {
 		return nil // told by what is missing
 	}
 	items, err := app.Checklist(ctx, cfg)

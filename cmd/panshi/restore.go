@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"panshi/internal/app"
@@ -142,6 +143,18 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 	if r.Settings != "" {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
+	tellServer(w, r.Server, to)
 	tellFenced(w, r.Fenced)
 	tellCheck(w, r.Check, r.Took)
+}
+
+// tellServer says how a shop on PostgreSQL goes on.
+func tellServer(w io.Writer, s app.RestoredServer, to string) {
+	if s.Major == 0 {
+		return
+	}
+	data := oneLine(filepath.Join(to, s.Directory))
+	fmt.Fprintf(w, "the data of the PostgreSQL %d server are in %s; nobody serves them yet. To do so:\n", s.Major, data)
+	fmt.Fprintf(w, "  chown -R postgres: %s && sudo -u postgres /usr/lib/postgresql/%d/bin/pg_ctl -D %s -l %s/log start\n", data, s.Major, data, data)
+	fmt.Fprintf(w, "  panshi serve --data %s --set db.url=postgres://%s@HOST/%s\n", oneLine(to), oneLine(s.Role), oneLine(s.Database))
 }

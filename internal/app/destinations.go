@@ -26,6 +26,7 @@ type BackupConfig struct {
 
 	Destinations []DestinationConfig `json:"destinations"`
 	Lease        LeaseConfig         `json:"lease"`
+	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.

@@ -140,6 +140,31 @@ type leasing struct {
 	work    sync.WaitGroup
 }
 
+// leased has a database that is shipped written and copied only while the lease is
+// held: it is taken before shipping begins and given back after all has ended.
+func (d *database) leased(l *leasing, by *ship.Shipper, mirrored *copies) {
+	shipped, end := d.backup, d.close
+	mirrored.fence = l
+	d.Database, d.lost = gated{d.Database, l}, l.lost
+	d.close = func() error { return errors.Join(end(), l.close()) }
+	d.gauges = append(d.gauges, l.gauges()...)
+	d.backup.start = func(ctx context.Context, v *vault.Vault) error {
+		if err := l.take(ctx); err != nil {
+			return err
+		}
+		if err := shipped.start(ctx, v); err != nil {
+			return err
+		}
+		l.keep(ctx, by)
+		return nil
+	}
+	d.backup.status = func(ctx context.Context) (ship.Status, error) {
+		status, err := shipped.status(ctx)
+		status.Lease, status.Standbys = l.told(ctx)
+		return status, err
+	}
+}
+
 // take takes the lease before the shop may write or ship. Without destinations
 // that can keep one it takes none.
 func (l *leasing) take(ctx context.Context) error {
@@ -237,7 +262,11 @@ func (l *leasing) check() error {
 	return nil
 }
 
+// epoch is that of the lease, 0 without one.
 func (l *leasing) epoch() uint64 {
+	if l == nil {
+		return 0
+	}
 	if k := l.keeper.Load(); k != nil {
 		return k.Epoch()
 	}

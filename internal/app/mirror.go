@@ -19,7 +19,6 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
-	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
@@ -38,7 +37,8 @@ const (
 // copies is the copying of a spool to destinations while a shop serves. Its zero
 // value copies nothing.
 type copies struct {
-	wanted  bool // there are destinations
+	fence   *leasing // nothing leaves while it fails; nil without a lease
+	wanted  bool     // there are destinations
 	running atomic.Pointer[mirroring]
 	recent  recentAlarms
 }
@@ -55,10 +55,9 @@ type mirroring struct {
 // longer than the data directory.
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
-// start copies the spool of a shipper to the destinations of cfg, if there are
+// start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-// Nothing leaves while fence fails.
-func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, fence *leasing, log *slog.Logger) error {
+func (c *copies) start(ctx context.Context, cfg Config, by spooled, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -75,14 +74,16 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, f
 	if err != nil {
 		return err
 	}
-	source, err := feed.Open(ctx, shipper.Spool(), cfg.mirrorDir())
+	source, err := feed.Open(ctx, by.Spool(), cfg.mirrorDir())
 	if err != nil {
 		return err
 	}
-	for i := range targets {
-		targets[i].Dest = fenced{targets[i].Dest, fence}
+	if c.fence != nil {
+		for i := range targets {
+			targets[i].Dest = fenced{targets[i].Dest, c.fence}
+		}
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, fence.epoch(), c.recent.note, log)
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, by, c.fence.epoch(), c.recent.note, log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -90,14 +91,14 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, f
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, epoch uint64, alert func(mirror.Alert), log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, epoch uint64, alert func(mirror.Alert), log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: alert,
-		Sums:  noSums, WantFull: func(string) { shipper.WantFull() }, Complete: shipper.Complete,
+		Sums:  noSums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {

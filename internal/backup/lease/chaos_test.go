@@ -48,7 +48,7 @@ func chaos(t *testing.T, random *backuptest.Dice) int {
 		pause := random.Split()
 		work.Go(func() {
 			for run := 0; ctx.Err() == nil; run++ {
-				time.Sleep(upTo(pause, 30 * time.Second))
+				time.Sleep(upTo(pause, 30*time.Second))
 				m.cfg.Claim.Run = fmt.Sprint(m.cfg.Claim.Node, "-", run)
 				m.cfg.Claim.Depose = false
 				k, err := lease.Hold(ctx, m.cfg)
@@ -103,8 +103,8 @@ func trouble(ctx context.Context, t *testing.T, m *machine, random *backuptest.D
 	}
 	for ctx.Err() == nil {
 		m.set(t, faults[random.IntN(len(faults))])
-		time.Sleep(upTo(random, 20 * time.Second))
+		time.Sleep(upTo(random, 20*time.Second))
 		m.line.Heal()
-		time.Sleep(upTo(random, 20 * time.Second))
+		time.Sleep(upTo(random, 20*time.Second))
 	}
 }

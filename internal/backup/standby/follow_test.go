@@ -82,7 +82,9 @@ func (o *origin) list() {
 	o.listed.Number, o.listed.Previous = m.Number, manifest.HeadOf(m, content).SHA256
 }
 
-func at(number uint64) time.Time { return time.UnixMilli(1764179912345).Add(time.Duration(number) * time.Second) }
+func at(number uint64) time.Time {
+	return time.UnixMilli(1764179912345).Add(time.Duration(number) * time.Second)
+}
 
 // page is the segment of a transaction.
 func page(t *testing.T, number uint64) []byte {
