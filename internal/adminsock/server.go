@@ -55,8 +55,8 @@ type server struct {
 	ops     Operations
 	setup   Setup
 	alerts  Alerts
-	standby Standby // instead of the others, if it is one
 	backups Backups
+	standby Standby // instead of the others, if it is one
 	log     *slog.Logger
 	peer    peerFunc
 }

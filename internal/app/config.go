@@ -111,7 +111,9 @@ func Defaults() Config {
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
 		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
-		Backup: BackupConfig{Config: ship.Defaults(), Prove: schedule.EveryFull, Lease: leaseDefaults(), Postgres: PostgresBackup{Settings: pgship.Defaults()}},
+		Backup: BackupConfig{
+			Config: ship.Defaults(), Prove: schedule.EveryFull, Lease: leaseDefaults(), Postgres: PostgresBackup{Settings: pgship.Defaults()},
+		},
 	}
 }
 

@@ -25,8 +25,8 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
-	Lease        LeaseConfig         `json:"lease"`
 	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
+	Lease        LeaseConfig         `json:"lease"`
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.

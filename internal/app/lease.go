@@ -134,35 +134,15 @@ type leasing struct {
 	place  backup.Swapper
 	keys   *seal.Keys
 	keeper atomic.Pointer[lease.Keeper]
-
-	shipper atomic.Pointer[ship.Shipper]
-	stop    context.CancelFunc
-	work    sync.WaitGroup
+	at     atomic.Pointer[positioned]
+	stop   context.CancelFunc
+	work   sync.WaitGroup
 }
 
-// leased has a database that is shipped written and copied only while the lease is
-// held: it is taken before shipping begins and given back after all has ended.
-func (d *database) leased(l *leasing, by *ship.Shipper, mirrored *copies) {
-	shipped, end := d.backup, d.close
-	mirrored.fence = l
-	d.Database, d.lost = gated{d.Database, l}, l.lost
-	d.close = func() error { return errors.Join(end(), l.close()) }
-	d.gauges = append(d.gauges, l.gauges()...)
-	d.backup.start = func(ctx context.Context, v *vault.Vault) error {
-		if err := l.take(ctx); err != nil {
-			return err
-		}
-		if err := shipped.start(ctx, v); err != nil {
-			return err
-		}
-		l.keep(ctx, by)
-		return nil
-	}
-	d.backup.status = func(ctx context.Context) (ship.Status, error) {
-		status, err := shipped.status(ctx)
-		status.Lease, status.Standbys = l.told(ctx)
-		return status, err
-	}
+// positioned is how far a database was shipped.
+type positioned interface {
+	Generation() string
+	Transaction() uint64
 }
 
 // take takes the lease before the shop may write or ship. Without destinations
@@ -215,15 +195,17 @@ func (l *leasing) hold(ctx context.Context, t term) (*lease.Keeper, error) {
 			"the destination of the lease does not answer, and backup.lease.unreachable is stop")
 	case backup.Is(err, "backup_refused"):
 		l.log.Warn("lease: the credential may not keep one; nothing stops two machines from selling at once", slog.Any("error", err))
-		return nil, nil
+		return nil, nil //nolint:nilnil // a shop without a lease sells, too
 	}
 	l.log.Error("lease: the destination does not answer; the shop sells, and another machine might, too", slog.Any("error", err))
 	return lease.Unconfirmed(cfg, err), nil
 }
 
 // keep renews from now on.
-func (l *leasing) keep(ctx context.Context, shipper *ship.Shipper) {
-	l.shipper.Store(shipper)
+func (l *leasing) keep(ctx context.Context, by shipper) {
+	if at, ok := by.(positioned); ok {
+		l.at.Store(&at)
+	}
 	keeper := l.keeper.Load()
 	if keeper == nil {
 		return
@@ -234,8 +216,8 @@ func (l *leasing) keep(ctx context.Context, shipper *ship.Shipper) {
 }
 
 func (l *leasing) position() (string, uint64) {
-	if s := l.shipper.Load(); s != nil {
-		return s.Generation(), s.Transaction()
+	if at := l.at.Load(); at != nil {
+		return (*at).Generation(), (*at).Transaction()
 	}
 	return "", 0
 }
@@ -264,9 +246,6 @@ func (l *leasing) check() error {
 
 // epoch is that of the lease, 0 without one.
 func (l *leasing) epoch() uint64 {
-	if l == nil {
-		return 0
-	}
 	if k := l.keeper.Load(); k != nil {
 		return k.Epoch()
 	}

@@ -97,8 +97,10 @@ func chaos(t *testing.T, random *backuptest.Dice) int {
 // trouble sets and heals faults of a line.
 func trouble(ctx context.Context, t *testing.T, m *machine, random *backuptest.Dice) {
 	faults := []faultdest.Rule{
-		{Op: faultdest.Swap, Fault: faultdest.Down}, {Op: faultdest.Swap, Fault: faultdest.Hang},
-		{Op: faultdest.Swap, Fault: faultdest.CommitThen, Times: 2}, {Op: faultdest.Load, Fault: faultdest.Down},
+		{Op: faultdest.Swap, Fault: faultdest.Down},
+		{Op: faultdest.Swap, Fault: faultdest.Hang},
+		{Op: faultdest.Swap, Fault: faultdest.CommitThen, Times: 2},
+		{Op: faultdest.Load, Fault: faultdest.Down},
 		{Op: faultdest.Load, Fault: faultdest.Stale, Times: 3},
 	}
 	for ctx.Err() == nil {
