@@ -178,6 +178,7 @@ func (s *Shop) shopConfig() checkout.Config {
 func (s *Shop) effects() map[string]access.Effect {
 	all := s.checkout.Effects()
 	maps.Copy(all, s.accounts.Effects())
+	maps.Copy(all, s.access.Effects())
 	maps.Copy(all, s.reconcile.Effects())
 	return all
 }
