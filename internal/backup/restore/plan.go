@@ -14,6 +14,9 @@ import (
 type Target struct {
 	At         time.Time // the newest state that is not younger; zero is the newest of all
 	Generation string    // "" is the newest that reaches back to At
+	// Transaction ends the state exactly there, with Generation and without At; 0
+	// is the newest.
+	Transaction uint64
 }
 
 // Plan is the files that make up one state, in the order in which they apply.
@@ -34,6 +37,9 @@ func Make(files []spool.File, want Target) (Plan, error) {
 	}
 	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
 	goal := newest(g, want.At)
+	if want.Transaction > 0 {
+		goal = ending(g, want.Transaction)
+	}
 	plan := Plan{Generation: generation, Transaction: goal.Last, Time: goal.Time}
 	if !want.At.IsZero() {
 		plan.Lost = want.At.Sub(goal.Time)
@@ -46,7 +52,20 @@ func Make(files []spool.File, want Target) (Plan, error) {
 		plan.Files = append(plan.Files, f)
 		at = f.Last
 	}
+	if want.Transaction > 0 {
+		return plan, nil
+	}
 	return plan, endsWell(g, goal)
+}
+
+// ending is the state after a transaction. Whether a file ends with it shows
+// when the others are put before it.
+func ending(g []spool.File, transaction uint64) spool.File {
+	i := slices.IndexFunc(g, func(f spool.File) bool { return f.Last == transaction })
+	if i < 0 {
+		return spool.File{Last: transaction}
+	}
+	return g[i]
 }
 
 // endsWell refuses a goal behind which files are missing: what they had may

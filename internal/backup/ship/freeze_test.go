@@ -1,0 +1,100 @@
+package ship_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"panshi/internal/backup/backuptest"
+	"panshi/internal/backup/restore"
+	"panshi/internal/backup/ship"
+	"panshi/internal/db"
+	"panshi/internal/db/sqlite"
+	"panshi/internal/errs"
+)
+
+// frozen reads the database at a moment that is known.
+func (s *shop) frozen() (m ship.Moment, rows []string) {
+	s.t.Helper()
+	nudge := func() {
+		go func() { _ = s.db.Update(context.WithoutCancel(s.t.Context()), func(*db.Tx) error { return nil }) }()
+	}
+	require.NoError(s.t, s.db.View(s.t.Context(), func(tx *db.Tx) (err error) {
+		m, err = s.ship.Freeze(s.t.Context(), nudge, func() error {
+			var found bool
+			return tx.Get([]any{&found}, `SELECT EXISTS (SELECT 1 FROM leases)`)
+		})
+		if err != nil {
+			return err
+		}
+		rows, err = db.Collect(tx, func(rows db.Rows) (line string, err error) {
+			var holder string
+			err = rows.Scan(&line, &holder)
+			return line + " " + holder, err
+		}, `SELECT name, holder FROM leases ORDER BY name`)
+		return err
+	}))
+	return m, rows
+}
+
+// What is read at a frozen moment is what a restore to its transaction gives,
+// row by row, although eight goroutines write before, during and after it.
+func TestAFrozenMomentIsATransaction(t *testing.T) {
+	r := backuptest.NewDice(t)
+	s := newShop(t)
+	s.hasty = true
+	s.open()
+	s.shipped()
+	var writers sync.WaitGroup
+	writers.Go(func() { s.load(r, 60) })
+	moments := map[ship.Moment][]string{}
+	for range 8 {
+		m, rows := s.frozen()
+		require.NotZero(t, m.Transaction)
+		moments[m] = rows
+	}
+	writers.Wait()
+	s.write("later", 1)
+	m, rows := s.frozen() // an idle shop stands still, too
+	moments[m] = rows
+	s.close()
+	for m, rows := range moments {
+		require.Equal(t, rows, s.heldAt(m), m.Transaction)
+	}
+}
+
+// heldAt restores to the transaction of a moment.
+func (s *shop) heldAt(m ship.Moment) (rows []string) {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	want := restore.Target{Generation: m.Generation, Transaction: m.Transaction}
+	plan, err := s.tryRestore(want, dir+"/"+sqlite.FileName)
+	require.NoError(s.t, err)
+	require.Equal(s.t, m.Transaction, plan.Transaction)
+	d, err := sqlite.Open(s.t.Context(), sqlite.Config{Dir: dir})
+	require.NoError(s.t, err)
+	defer func() { require.NoError(s.t, d.Close()) }()
+	require.NoError(s.t, d.View(s.t.Context(), func(tx *db.Tx) (err error) {
+		rows, err = db.Collect(tx, func(rows db.Rows) (line string, err error) {
+			var holder string
+			err = rows.Scan(&line, &holder)
+			return line + " " + holder, err
+		}, `SELECT name, holder FROM leases ORDER BY name`)
+		return err
+	}))
+	return rows
+}
+
+// A writer that cannot come is not waited for, and afterwards writes again.
+func TestNobodyStandsStillForLong(t *testing.T) {
+	s := newShop(t)
+	s.open()
+	s.shipped()
+	_, err := s.ship.Freeze(t.Context(), func() {}, func() error { return nil })
+	require.Equal(t, "backup_not_counted", errs.CodeOf(err), "nothing is committed")
+	s.write("after", 1)
+	s.shipped()
+	s.close()
+}
