@@ -19,6 +19,7 @@ type restoreCmd struct {
 	KeyFile    *string `placeholder:"FILE" help:"The key file of the shop, for a spool (default the one that belongs to --to)."`
 	Sheet      *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
 	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
+	AcceptSums bool    `help:"Restore although amounts or rows are not what the shop had counted."`
 	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
 }
 
@@ -26,8 +27,10 @@ type restoreCmd struct {
 func (restoreCmd) Help() string {
 	return `Brings a shop back from its spool or from a destination, at its newest state or as it was at some time. Every
 file is read to its end and proved before anything is written; a gap or a damaged file ends the restore and is named.
-What exists is never touched. At the end all invariants are checked. The spool needs the shop's key file, which is
-never in it. A destination needs the recovery sheet and nothing else; card keys come with their own bundle.
+What exists is never touched. A copy at a destination is compared with the amounts and rows that the shop had counted and
+signed (--accept-sums restores in spite of differences). At the end all invariants are checked. The spool needs the
+shop's key file, which is never in it. A destination needs the recovery sheet and nothing else; card keys come with
+their own bundle.
 
   panshi restore --from /var/lib/panshi.spool --to /var/lib/panshi
   panshi restore --from /mnt/panshi.spool --to ./look --key-file /var/lib/panshi.key --at 2026-05-03T14:05:00+08:00
@@ -65,7 +68,7 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 }
 
 func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreRequest, error) {
-	r := app.RestoreRequest{From: c.From}
+	r := app.RestoreRequest{From: c.From, AcceptSums: c.AcceptSums}
 	if err := c.secrets(ctx, t, &r); err != nil {
 		return r, err
 	}
@@ -138,5 +141,24 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 	if r.Settings != "" {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
+	tellSums(w, r.Sums)
 	tellCheck(w, r.Check, r.Took)
+}
+
+// tellSums says what the comparison with the shop's own sums came to.
+func tellSums(w io.Writer, c app.Compared) {
+	switch {
+	case c.Transaction == 0:
+		fmt.Fprintln(w, "the backup tells of no sums to compare with")
+	case c.Exact:
+		fmt.Fprintf(w, "compared with the sums of %s (transaction %d): every amount and day", localTime(c.Time), c.Transaction)
+	default:
+		fmt.Fprintf(w, "compared with the sums of %s: the days that were closed", localTime(c.Time))
+	}
+	if c.Transaction > 0 {
+		fmt.Fprintf(w, "; %s\n", plural(int64(len(c.Differences)), "difference"))
+	}
+	for _, d := range c.Differences {
+		fmt.Fprintf(w, "  %s\n", oneLine(d))
+	}
 }

@@ -105,7 +105,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, shipper, log)
+			return mirrored.start(ctx, cfg, opened, shipper, log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)

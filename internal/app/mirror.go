@@ -10,18 +10,19 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
 	"panshi/internal/backup/feed"
-	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
@@ -56,7 +57,7 @@ func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror"
 
 // start copies the spool of a shipper to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) error {
+func (c *copies) start(ctx context.Context, cfg Config, d db.DB, shipper *ship.Shipper, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -77,22 +78,23 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	if err != nil {
 		return err
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, log)
+	counted := newCounting(d, shipper, log)
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, counted, log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
-	c.running.Store(run(ctx, m, source, log))
+	c.running.Store(run(ctx, m, source, counted, log))
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, counted *counting, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
-		Sums:  noSums, WantFull: func(string) { shipper.WantFull() },
+		Sums:  counted.sums, WantFull: func(string) { counted.shipper.WantFull() },
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {
@@ -101,11 +103,14 @@ func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Key
 	return mirror.New(settings)
 }
 
-func run(ctx context.Context, m *mirror.Mirror, source *feed.Feed, log *slog.Logger) *mirroring {
+func run(ctx context.Context, m *mirror.Mirror, source *feed.Feed, counted *counting, log *slog.Logger) *mirroring {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	running := &mirroring{Mirror: m, feed: source, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(running.done)
+		var counts sync.WaitGroup
+		counts.Go(func() { counted.run(run) })
+		defer counts.Wait()
 		if err := m.Run(run); err != nil {
 			log.Error("backup: the mirror ended", slog.Any("error", err))
 		}
@@ -168,12 +173,6 @@ func (c *copies) told() []backup.Copy {
 		})
 	}
 	return all
-}
-
-// noSums leaves counts out of manifests: they are counted on what was restored,
-// where it is sure which transaction they belong to.
-func noSums(context.Context) (manifest.Sums, error) {
-	return manifest.Sums{}, errs.New(errs.Unavailable, "backup_not_counted", "nothing was counted")
 }
 
 // putBundles has the keys and settings backed up, if they are others than

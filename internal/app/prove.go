@@ -13,7 +13,9 @@ import (
 	"panshi/internal/backup/proof"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
+	"panshi/internal/backup/tally"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
@@ -172,6 +174,7 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	}
 	there := p.cfg.elsewhere(filepath.Join(dir, "shop"))
 	done, err := restoreFrom(ctx, there, RestoreRequest{}, from, p.log, progress)
+	r.Differences, r.Compared, r.Exact = done.Sums.Differences, done.Sums.Transaction, done.Sums.Exact
 	if err = errors.Join(err, from.close()); err != nil {
 		return err
 	}
@@ -204,12 +207,12 @@ func countIn(ctx context.Context, there Config, log *slog.Logger, r *proof.Recor
 	if err != nil {
 		return err
 	}
-	var tables []string
-	for _, t := range Columns() {
-		tables = append(tables, t.Name)
-	}
-	sums, err := proof.Count(ctx, shop.db, tables)
-	sums.Tx, sums.Time = r.Transaction, r.Time.UnixMilli()
+	var sums manifest.Sums
+	err = shop.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
+		sums, err = tally.NewCounter(tableNames()).Count(tx, r.Time)
+		return err
+	})
+	sums.Generation, sums.Tx = r.Generation, r.Transaction
 	r.Sums = &sums
 	return errors.Join(err, shop.Close())
 }

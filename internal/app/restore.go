@@ -31,6 +31,8 @@ type RestoreRequest struct {
 	// Credential is that of a destination which needs one, as DestinationSecret's
 	// JSON: on a bare machine none is stored.
 	Credential []byte
+	// AcceptSums restores although the sums differ.
+	AcceptSums bool
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
 	reader *seal.Reader // opens a destination in the place of Sheet
@@ -48,6 +50,7 @@ func (r RestoreRequest) opens() seal.Reader {
 type Restored struct {
 	restore.Plan
 	Bytes int64         `json:"bytes"` // read
+	Sums  Compared      `json:"sums"`
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
 
@@ -85,19 +88,20 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 		return Restored{}, err
 	}
 	restorer := restore.New(from.source, v.Backup(), progress)
-	plan, err := restorer.Plan(ctx, restore.Target{At: r.At})
+	plan, sums, err := planOf(ctx, restorer, from, r.At)
 	if err != nil {
 		return Restored{}, err
 	}
 	if err := restorer.Prove(ctx, plan); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Plan: plan, CardsShut: v.Ready(vault.Cards) != nil}
+	done := Restored{Plan: plan, CardsShut: v.Ready(vault.Cards) != nil, Sums: Compared{Differences: []string{}}}
 	for _, f := range plan.Files {
 		done.Bytes += f.Size
 	}
 	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, func(dir string) error {
-		if err := restorer.Apply(ctx, plan, filepath.Join(dir, sqlite.FileName)); err != nil {
+		err := done.Sums.apply(ctx, restorer, plan, sums, filepath.Join(dir, sqlite.FileName))
+		if err != nil && !(r.AcceptSums && errs.CodeOf(err) == codeSumsDiffer) {
 			return err
 		}
 		return ship.NoteAncestor(dir, plan.Generation)

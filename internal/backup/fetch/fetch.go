@@ -39,7 +39,8 @@ type Fetcher struct {
 
 	objects map[spool.Name]backup.Object
 	boxes   []string
-	here    map[string]string // paths of objects that came, by name
+	links   []manifest.Manifest // sound ones
+	here    map[string]string   // paths of objects that came, by name
 }
 
 var _ restore.Source = (*Fetcher)(nil)
@@ -53,6 +54,7 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 	if err != nil {
 		return nil, err
 	}
+	f.links = log.Links
 	listed := map[string]bool{}
 	if err := from.List(ctx, "", func(o backup.Object) error {
 		listed[o.Name] = true

@@ -95,8 +95,8 @@ type Config struct {
 	// Alert is told each alarm once when it is raised and once when it is over. It
 	// must not wait.
 	Alert func(Alert)
-	// Sums counts the shop for a base manifest; an error leaves the sums out and
-	// is logged.
+	// Sums gives what was counted last, for the next manifest; an error leaves the
+	// sums out and, unless it is backup_not_counted, is logged. It must not wait.
 	Sums func(context.Context) (manifest.Sums, error)
 	// WantFull asks for a new full, because a destination waits for one. It must
 	// not wait; it may be called again.

@@ -174,6 +174,8 @@ func (r Record) Why() string {
 	case len(r.Findings) > 0:
 		f := r.Findings[0]
 		return fmt.Sprintf("findings: %d, the first: %s %s", len(r.Findings), f.Kind, f.Name)
+	case len(r.Differences) > 0:
+		return fmt.Sprintf("differences from the shop's sums: %d, the first: %s", len(r.Differences), r.Differences[0])
 	case r.Failure != "":
 		return r.Failure
 	case r.Violations > 0:

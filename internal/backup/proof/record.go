@@ -40,13 +40,20 @@ type Record struct {
 	Violations int            `json:"violations"`     // over all of them
 	Sums       *manifest.Sums `json:"sums,omitempty"` // what the restored shop has
 
+	// Compared is the transaction at which the running shop had added itself up, 0
+	// if the manifests tell of none; Exact says that the restore passed it.
+	// Differences are what the restore had otherwise.
+	Compared    uint64   `json:"compared,omitempty"`
+	Exact       bool     `json:"exact,omitempty"`
+	Differences []string `json:"differences,omitempty"`
+
 	// Failure is the code of what ended it early, "" if nothing did.
 	Failure string `json:"failure,omitempty"`
 }
 
 // Good tells whether the destination brought a sound shop back.
 func (r Record) Good() bool {
-	return r.Failure == "" && len(r.Findings) == 0 && r.Invariants > 0 && r.Violations == 0
+	return r.Failure == "" && len(r.Findings) == 0 && len(r.Differences) == 0 && r.Invariants > 0 && r.Violations == 0
 }
 
 // CardsRecord tells that the keys of card keys were written into a bundle.

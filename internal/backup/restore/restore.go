@@ -124,8 +124,25 @@ func (r *Restorer) open(ctx context.Context, f spool.File) (io.ReadCloser, error
 
 // Apply makes the database file at path, which must not exist, from a plan that
 // was proved. When it returns without an error the file is on disk. Codes
-// restore_target_exists and those of Prove.
-func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error) {
+// restore_target_exists and those of Prove. If the plan passes a transaction on
+// its way, via is called when the file is as it was after that: it may read the
+// file, and its error ends the restore.
+func (r *Restorer) Apply(ctx context.Context, plan Plan, path string, via func() error) (err error) {
+	whole := plan.Files
+	if plan.Via > 0 {
+		whole = plan.Files[:plan.Via]
+	}
+	if err := r.create(ctx, whole, path); err != nil || plan.Via == 0 {
+		return err
+	}
+	if err := via(); err != nil {
+		return err
+	}
+	return r.advance(ctx, plan.Files[plan.Via:], path)
+}
+
+// create makes the file from files that begin with a whole copy.
+func (r *Restorer) create(ctx context.Context, files []spool.File, path string) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return errs.Wrap(err, errs.Conflict, "restore_target_exists", "there is something at "+path+" already; nothing is ever restored over it").
@@ -134,7 +151,7 @@ func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := r.fill(ctx, plan, file); err != nil {
+	if err := r.fill(ctx, files, file); err != nil {
 		return errors.Join(err, file.Close(), os.Remove(path))
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
@@ -143,10 +160,10 @@ func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error
 	return durable.SyncDir(filepath.Dir(path))
 }
 
-// fill merges the files of a plan into one whole copy and that into a database.
-func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File) error {
+// fill merges files into one whole copy and that into a database.
+func (r *Restorer) fill(ctx context.Context, files []spool.File, file *os.File) error {
 	var inputs []io.Reader
-	for _, f := range plan.Files {
+	for _, f := range files {
 		content, err := r.open(ctx, f)
 		if err != nil {
 			return err

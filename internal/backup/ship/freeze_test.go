@@ -2,6 +2,7 @@ package ship_test
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -29,14 +30,19 @@ func (s *shop) frozen() (m ship.Moment, rows []string) {
 		if err != nil {
 			return err
 		}
-		rows, err = db.Collect(tx, func(rows db.Rows) (line string, err error) {
-			var holder string
-			err = rows.Scan(&line, &holder)
-			return line + " " + holder, err
-		}, `SELECT name, holder FROM leases ORDER BY name`)
+		rows, err = lines(tx)
 		return err
 	}))
 	return m, rows
+}
+
+// lines reads what load writes.
+func lines(tx *db.Tx) ([]string, error) {
+	return db.Collect(tx, func(rows db.Rows) (line string, err error) {
+		var holder string
+		err = rows.Scan(&line, &holder)
+		return line + " " + holder, err
+	}, `SELECT name, holder FROM leases ORDER BY name`)
 }
 
 // What is read at a frozen moment is what a restore to its transaction gives,
@@ -60,28 +66,37 @@ func TestAFrozenMomentIsATransaction(t *testing.T) {
 	m, rows := s.frozen() // an idle shop stands still, too
 	moments[m] = rows
 	s.close()
-	for m, rows := range moments {
-		require.Equal(t, rows, s.heldAt(m), m.Transaction)
+	for before, was := range moments {
+		require.Equal(t, was, s.heldAt(restore.Target{Generation: before.Generation, Transaction: before.Transaction}))
+		passed := false
+		s.passed = func(path string) {
+			passed = true
+			require.Equal(t, was, s.held(path), "on the way")
+		}
+		want := restore.Target{Generation: m.Generation, Transaction: m.Transaction, Via: before.Transaction}
+		require.Equal(t, rows, s.heldAt(want), "via %d", before.Transaction)
+		require.True(t, passed)
 	}
 }
 
-// heldAt restores to the transaction of a moment.
-func (s *shop) heldAt(m ship.Moment) (rows []string) {
+// heldAt restores and reads the result.
+func (s *shop) heldAt(want restore.Target) []string {
 	s.t.Helper()
-	dir := s.t.TempDir()
-	want := restore.Target{Generation: m.Generation, Transaction: m.Transaction}
-	plan, err := s.tryRestore(want, dir+"/"+sqlite.FileName)
+	path := filepath.Join(s.t.TempDir(), sqlite.FileName)
+	plan, err := s.tryRestore(want, path)
 	require.NoError(s.t, err)
-	require.Equal(s.t, m.Transaction, plan.Transaction)
-	d, err := sqlite.Open(s.t.Context(), sqlite.Config{Dir: dir})
+	require.Equal(s.t, want.Transaction, plan.Transaction)
+	return s.held(path)
+}
+
+// held reads a database file that nobody has open.
+func (s *shop) held(path string) (rows []string) {
+	s.t.Helper()
+	d, err := sqlite.OpenStill(path)
 	require.NoError(s.t, err)
 	defer func() { require.NoError(s.t, d.Close()) }()
 	require.NoError(s.t, d.View(s.t.Context(), func(tx *db.Tx) (err error) {
-		rows, err = db.Collect(tx, func(rows db.Rows) (line string, err error) {
-			var holder string
-			err = rows.Scan(&line, &holder)
-			return line + " " + holder, err
-		}, `SELECT name, holder FROM leases ORDER BY name`)
+		rows, err = lines(tx)
 		return err
 	}))
 	return rows
