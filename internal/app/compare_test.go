@@ -84,6 +84,8 @@ func newCountedShop(t *testing.T) *countedShop {
 	require.NoError(t, err)
 	m, err := shop.merchants.Put(t.Context(), merchant.Merchant{Slug: "tea", Name: "tea", Currency: money.CNY, Open: true})
 	require.NoError(t, err)
+	_, err = shop.merchants.Put(t.Context(), merchant.Merchant{Slug: "other", Name: "other", Currency: money.CNY, Open: true})
+	require.NoError(t, err)
 	s.merchant = m.ID
 	s.cipher = shop.vault.Backup()
 	now := time.Now().UTC()
@@ -252,25 +254,40 @@ func TestARestoreIsComparedWithWhatTheShopCounted(t *testing.T) {
 }
 
 // Copies that were forged with the vault's key, before they were signed for a
-// destination, are refused with the day and the amounts.
+// destination, are refused with the day and the amounts: any day where the
+// restore passes what was added up, and closed days everywhere.
 func TestAForgedCopyIsRefused(t *testing.T) {
 	t.Parallel()
-	for name, forgery := range map[string]struct{ change, found string }{
-		"an amount": {`UPDATE orders SET total = total + 7 WHERE id = (SELECT MIN(id) FROM orders WHERE id >= $1 AND id < $2)`, "60 for 6007 instead of 60 for 6000"},
-		"a day":     {`DELETE FROM orders WHERE id >= $1 AND id < $2`, "0 for 0 instead of 60 for 6000"},
-		"the books": {`UPDATE ledger_postings SET amount = amount - 1 WHERE entry_id >= $1 AND entry_id < $2 AND account = 'merchant'`, "60 for -6060 instead of 60 for -6000"},
+	amount := `UPDATE orders SET total = total + 7 WHERE id = (SELECT MIN(id) FROM orders WHERE id >= $1 AND id < $2)`
+	for name, forgery := range map[string]struct {
+		day           int
+		change, found string
+	}{
+		"an amount":          {0, amount, "60 for 6007 instead of 60 for 6000"},
+		"an amount of today": {2, amount, "61 for 6107 instead of 61 for 6100"},
+		"a day":              {0, `DELETE FROM orders WHERE id >= $1 AND id < $2`, "0 for 0 instead of 60 for 6000"},
+		"the books": {
+			0, `UPDATE ledger_postings SET amount = amount - 1 WHERE entry_id >= $1 AND entry_id < $2 AND account = 'merchant'`,
+			"60 for -6060 instead of 60 for -6000",
+		},
+		"another merchant": {
+			0, `UPDATE orders SET merchant_id = (SELECT m.id FROM merchants m WHERE m.slug = 'other') WHERE id >= $1 AND id < $2`,
+			"0 for 0 instead of 60 for 6000",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := newCountedShop(t)
-			s.forge(t, forgery.change, bounds(s.days[0])...)
+			s.forge(t, forgery.change, bounds(s.days[forgery.day])...)
 			s.copyOut(t)
 			_, err := s.restore(t, RestoreRequest{})
 			require.Equal(t, codeSumsDiffer, errs.CodeOf(err), "%v", err)
-			require.ErrorContains(t, err, s.days[0].Format(time.DateOnly))
+			require.ErrorContains(t, err, s.days[forgery.day].Format(time.DateOnly))
 			require.ErrorContains(t, err, forgery.found)
-			_, err = s.restore(t, RestoreRequest{At: s.before})
-			require.ErrorContains(t, err, forgery.found, "a closed day before what was added up")
+			if forgery.day == 0 {
+				_, err = s.restore(t, RestoreRequest{At: s.before})
+				require.ErrorContains(t, err, forgery.found, "a closed day before what was added up")
+			}
 			done, err := s.restore(t, RestoreRequest{AcceptSums: true})
 			require.NoError(t, err)
 			require.NotEmpty(t, done.Sums.Differences)
