@@ -9,15 +9,14 @@ import (
 	"time"
 
 	"panshi/internal/app"
-	"panshi/internal/backup/seal"
 )
 
 type restoreCmd struct {
+	sheetFlags
 	From       string  `required:"" placeholder:"PLACE" help:"The spool; or, with --sheet, a destination: its directory, or its label in the configuration."`
 	To         string  `required:"" placeholder:"DIR" help:"The data directory to make; it must not exist."`
 	At         *string `placeholder:"TIME" help:"The state as of then, such as 2026-05-03T14:05:00+08:00 (default the newest)."`
 	KeyFile    *string `placeholder:"FILE" help:"The key file of the shop, for a spool (default the one that belongs to --to)."`
-	Sheet      *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
 	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
 	AcceptSums bool    `help:"Restore although amounts or rows are not what the shop had counted."`
 	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
@@ -29,12 +28,13 @@ func (restoreCmd) Help() string {
 file is read to its end and proved before anything is written; a gap or a damaged file ends the restore and is named.
 What exists is never touched. A copy at a destination is compared with the amounts and rows that the shop had counted and
 signed (--accept-sums restores in spite of differences). At the end all invariants are checked. The spool needs the
-shop's key file, which is never in it. A destination needs the recovery sheet and nothing else; card keys come with
-their own bundle.
+shop's key file, which is never in it. A destination needs the recovery sheet, or enough shares of it, and nothing else; card
+keys come with their own bundle.
 
   panshi restore --from /var/lib/panshi.spool --to /var/lib/panshi
   panshi restore --from /mnt/panshi.spool --to ./look --key-file /var/lib/panshi.key --at 2026-05-03T14:05:00+08:00
   panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --sheet - --cards /mnt/usb/cards.bundle
+  panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --share a.txt --share -
   panshi restore --from oss --to /var/lib/panshi --config panshi.yaml --sheet sheet.txt --credential oss.json
 
 The restored shop goes on with a generation of its own.
@@ -93,21 +93,17 @@ func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreReques
 
 // secrets reads what opens a destination.
 func (c restoreCmd) secrets(ctx context.Context, t *terminal, r *app.RestoreRequest) error {
-	if c.Sheet == nil {
+	sheet, err := c.read(ctx, t)
+	if err != nil {
+		return err
+	}
+	if sheet == nil {
 		if c.Cards != nil || c.Credential != nil {
-			return usage("--cards, --credential", "go with --sheet")
+			return usage("--cards, --credential", "go with --sheet or --share")
 		}
 		return nil
 	}
-	text, _, err := readSettings(ctx, t, *c.Sheet)
-	if err != nil {
-		return err
-	}
-	sheet, err := seal.ParseSheet(string(text))
-	if err != nil {
-		return err
-	}
-	r.Sheet = &sheet
+	r.Sheet = sheet
 	if r.Cards, err = optionalFile("--cards", c.Cards); err != nil {
 		return err
 	}
