@@ -17,6 +17,7 @@ type backupCmd struct {
 	Status    backupStatusCmd    `cmd:"" help:"Tell how far shipping is and what the spool has."`
 	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
 	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
+	Offline   backupOfflineCmd   `cmd:"" help:"Whole copies on a disk that is plugged in weekly and taken away."`
 	Checklist backupChecklistCmd `cmd:"" help:"The six things that keep a shop from being lost, each with its evidence."`
 }
 
@@ -69,6 +70,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
 	tellCopies(out, s.Destinations)
+	tellSchedule(out, s.Schedule)
 }
 
 func tellCopies(out io.Writer, copies []backup.Copy) {
@@ -106,6 +108,8 @@ func stateOf(c backup.Copy) string {
 		return strings.Join(append(slices.Clone(c.Alarms), c.Failure), " ")
 	case !c.Following:
 		return "waits for a whole copy"
+	case c.ProofFailed != "" || c.Proved.IsZero():
+		return "unproved"
 	}
 	return "good"
 }

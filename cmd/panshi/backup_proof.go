@@ -15,7 +15,7 @@ import (
 	"panshi/internal/app"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/proof"
-	"panshi/internal/errs"
+	"panshi/internal/i18n"
 )
 
 type backupVerifyCmd struct {
@@ -61,8 +61,7 @@ func (c backupVerifyCmd) Run(ctx context.Context, g *globals, t *terminal) error
 func verdict(all []app.Verified) error {
 	for _, v := range all {
 		if len(v.Findings) > 0 {
-			return errs.Wrap(errFindings, errs.Integrity, "backup_destination_altered", "the destination does not hold what was stored there").
-				With("name", v.Findings[0].Name)
+			return altered(v.Findings[0])
 		}
 	}
 	if slices.ContainsFunc(all, func(v app.Verified) bool { return v.Failure != "" }) {
@@ -141,8 +140,7 @@ func (c backupProveCmd) Run(ctx context.Context, g *globals, t *terminal) error 
 func proved(all []proof.Record) error {
 	for _, r := range all {
 		if len(r.Findings) > 0 {
-			return errs.Wrap(errFindings, errs.Integrity, "backup_destination_altered", "the destination does not hold what was stored there").
-				With("name", r.Findings[0].Name)
+			return altered(r.Findings[0])
 		}
 	}
 	if slices.ContainsFunc(all, func(r proof.Record) bool { return !r.Good() }) {
@@ -229,7 +227,11 @@ func (backupChecklistCmd) Run(ctx context.Context, g *globals, t *terminal) erro
 	if err != nil {
 		return err
 	}
-	if err := t.result(map[string]any{"items": items}, func(w io.Writer) { tellChecklist(w, items) }); err != nil {
+	told, err := wordsOf(items)
+	if err != nil {
+		return err
+	}
+	if err := t.result(map[string]any{"items": told}, func(w io.Writer) { tellChecklist(w, told) }); err != nil {
 		return err
 	}
 	if !proof.AllGreen(items) {
@@ -238,7 +240,25 @@ func (backupChecklistCmd) Run(ctx context.Context, g *globals, t *terminal) erro
 	return nil
 }
 
-func tellChecklist(out io.Writer, items []proof.Item) {
+// itemTold is an item with its evidence in words.
+type itemTold struct {
+	proof.Item
+	Evidence string `json:"evidence"`
+}
+
+func wordsOf(items []proof.Item) ([]itemTold, error) {
+	texts, err := i18n.Load()
+	if err != nil {
+		return nil, err
+	}
+	var told []itemTold
+	for _, i := range items {
+		told = append(told, itemTold{i, i.Text(texts, i18n.English)})
+	}
+	return told, nil
+}
+
+func tellChecklist(out io.Writer, items []itemTold) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "STATE\tITEM\tAGE\tEVIDENCE")
 	for _, i := range items {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"unicode"
@@ -73,6 +74,25 @@ func (g *globals) load(more map[string]*string) (app.Config, error) {
 		flags.More[key] = *value
 	}
 	return app.Load(flags)
+}
+
+// again is a command line of this program with the same flags for all commands.
+func (g *globals) again(command ...string) ([]string, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	args := append([]string{exe}, command...)
+	if g.Data != nil {
+		args = append(args, "--data", *g.Data)
+	}
+	if g.Config != nil {
+		args = append(args, "--config", *g.Config)
+	}
+	for _, set := range g.Set {
+		args = append(args, "--set", set)
+	}
+	return args, nil
 }
 
 // plain refuses what is no name, path or address: empty texts, control

@@ -54,6 +54,9 @@ func (c serveCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	if cfg.ProveCommand, err = g.again("backup", "prove"); err != nil {
+		return err
+	}
 	setCollector()
 	lines := web.NewLogWriter(t.err)
 	defer func() { _ = lines.Close() }() // stderr is gone, or has everything

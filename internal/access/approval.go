@@ -41,6 +41,9 @@ const (
 var (
 	ErrApprovalUnknown = errs.New(errs.NotFound, "approval_not_found", "there is no such request for approval")
 
+	// ErrStale is of an effect that finds what it was asked for changed.
+	ErrStale = errs.New(errs.Conflict, "approval_stale", "things changed since this was asked; withdraw it and ask again")
+
 	errApprovalPending = errs.New(errs.Conflict, "approval_pending", "the same is waiting for approval already")
 	errApprovalDecided = errs.New(errs.Conflict, "approval_decided", "this request was decided already")
 	errApprovalExpired = errs.New(errs.Conflict, "approval_expired", "this request is too old; ask again")

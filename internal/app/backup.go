@@ -8,9 +8,9 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
-	"github.com/tink-crypto/tink-go/v2/tink"
-
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -28,6 +28,8 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// work proves what is due until ctx ends.
+	work func(ctx context.Context)
 }
 
 // spoolDir is where the spool of cfg is, "" if it has none.
@@ -64,6 +66,7 @@ func (c Config) validateSpool() error {
 func atRest(cfg Config) shipping {
 	return shipping{
 		start: func(context.Context, *vault.Vault) error { return nil },
+		work:  func(context.Context) {},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -93,6 +96,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
+	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
@@ -102,7 +106,7 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
 	opened.backup = shipping{
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, shipper, v.Backup()); err != nil {
+			if err := startShipping(ctx, cfg, shipper, v); err != nil {
 				return err
 			}
 			return mirrored.start(ctx, cfg, opened, shipper, log)
@@ -110,19 +114,21 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := shipper.Status(ctx)
 			status.Destinations = cfg.withProofs(mirrored.told())
+			status.Schedule = planned(shipper, settings.Interval, status.Destinations, proofs)
 			return status, err
 		},
+		work: proofs.run,
 	}
 	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
 	return opened, nil
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, cipher tink.StreamingAEAD) error {
+func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, cipher)
+	return shipper.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no

@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"maps"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -34,10 +36,11 @@ func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
 		return nil, err
 	}
 	store := cfg.proofs(keys)
-	e := proof.Evidence{CardsNow: cfg.cardsDigest()}
-	if e.Cards, err = store.Cards(); err != nil {
+	e, err := recorded(store)
+	if err != nil {
 		return nil, err
 	}
+	e.CardsNow = cfg.cardsDigest()
 	for _, label := range cfg.Backup.labels() {
 		c := cfg.lookAt(ctx, label, keys)
 		if c.Proof, err = store.Last(label); err != nil {
@@ -48,18 +51,33 @@ func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
 	return proof.Judge(e, now), ctx.Err()
 }
 
+// recorded is the evidence that is kept as single records.
+func recorded(store *proof.Store) (e proof.Evidence, err error) {
+	if e.Cards, err = store.Cards(); err != nil {
+		return e, err
+	}
+	if e.Standby, err = store.Standby(); err != nil {
+		return e, err
+	}
+	e.Offline, err = store.Offline()
+	return e, err
+}
+
 // lookAt reads the manifests of a destination.
 func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof.Copy {
 	ctx, cancel := context.WithTimeout(ctx, lookFor)
 	defer cancel()
 	d := c.Backup.named(label)
-	seen := proof.Copy{Label: label, Region: d.Region, Apart: d.apart(c.Data)}
+	seen := proof.Copy{Label: label, Region: d.Region, Apart: d.apart(c.Data), Cloud: d.cloud()}
 	from, err := c.stored(label)
 	if err == nil {
 		var log manifest.Log
 		if log, err = manifest.Read(ctx, from, keys.Signer()); err == nil {
 			reach, _ := backup.Furthest(backup.Segments(slices.Collect(maps.Keys(log.Live))))
 			seen.Full, seen.To = reach.Full.Time, reach.Time
+			if until := log.Complete(); until.After(seen.To) {
+				seen.To = until // nothing happened since
+			}
 			err = manifest.Report{Log: log}.Err()
 		}
 	}
@@ -77,6 +95,27 @@ func (d DestinationConfig) apart(dataDir string) bool {
 	}
 	_, err := dirdest.New(dirdest.Config{Dir: d.Dir, DataDir: dataDir})
 	return err == nil
+}
+
+// cloud names who runs the place: the vendor where the kind tells, else the
+// server; "" for a directory.
+func (d DestinationConfig) cloud() string {
+	switch d.Kind {
+	case "directory":
+		return ""
+	case "oss", "cos", "obs":
+		return d.Kind
+	case "sftp":
+		host, _, err := net.SplitHostPort(d.Address)
+		if err != nil {
+			return d.Address
+		}
+		return host
+	}
+	if u, err := url.Parse(d.Endpoint); err == nil && u.Hostname() != "" {
+		return u.Hostname()
+	}
+	return d.Endpoint
 }
 
 // cardBundle is the keysets of card keys; empty if they are not here.
@@ -119,12 +158,15 @@ func (c Config) withProofs(copies []backup.Copy) []backup.Copy {
 		return copies
 	}
 	for i, one := range copies {
-		last, err := c.proofs(keys).Last(one.Label)
-		if err != nil || last == nil {
+		last, good, err := c.proofs(keys).Newest(one.Label)
+		if err != nil {
 			continue
 		}
-		if copies[i].ProofFailed = last.Why(); last.Good() {
-			copies[i].Proved = last.At
+		if last != nil {
+			copies[i].ProofTried, copies[i].ProofFailed = last.At, last.Why()
+		}
+		if good != nil {
+			copies[i].Proved, copies[i].ProvedFull = good.At, good.Full
 		}
 	}
 	return copies

@@ -17,6 +17,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/archive"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/cache"
 	"panshi/internal/checkout"
@@ -47,6 +48,10 @@ type Config struct {
 	Notify  notify.Config   `json:"notify"` // who is told of alerts
 	Backup  BackupConfig    `json:"backup"`
 	Worker  string          `json:"worker"` // "on", or "off" to run no jobs and sweeps
+
+	// ProveCommand proves a destination whose label is added to it, in a process
+	// of its own; empty has nothing proved. It is no setting.
+	ProveCommand []string `json:"-"`
 
 	file string // that it was read from, "" for none
 }
@@ -104,7 +109,7 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(), Backup: BackupConfig{Config: ship.Defaults()},
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(), Backup: BackupConfig{Config: ship.Defaults(), Prove: schedule.EveryFull},
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/mirror"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/clock"
 	"panshi/internal/dirdest"
@@ -23,6 +25,20 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
+
+	// Prove is how often destinations are proved without being asked, ProveIn the
+	// directory for it, "" for the one of the data directory.
+	Prove   schedule.Rhythm `json:"prove"`
+	ProveIn string          `json:"prove_in"`
+}
+
+// Validate reports everything that is wrong at once.
+func (c BackupConfig) Validate() error {
+	err := c.Config.Validate()
+	if !slices.Contains(schedule.Rhythms(), c.Prove) {
+		err = errors.Join(err, errs.Field("backup.prove", "invalid_value", "daily, weekly or off"))
+	}
+	return err
 }
 
 // labels are those of all destinations.

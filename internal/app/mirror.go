@@ -94,7 +94,7 @@ func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Key
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
-		Sums:  counted.sums, WantFull: func(string) { counted.shipper.WantFull() },
+		Sums:  counted.sums, WantFull: func(string) { counted.shipper.WantFull() }, Complete: counted.shipper.Complete,
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {
@@ -167,7 +167,7 @@ func (c *copies) told() []backup.Copy {
 	}
 	for _, s := range m.Status() {
 		all = append(all, backup.Copy{
-			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Objects: s.Objects,
+			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Complete: s.Complete, Full: s.Reach.Full.Time, Objects: s.Objects,
 			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: s.Alarms,
 			Chain: s.Head.Chain, Manifest: s.Head.Number, ManifestSHA256: s.Head.SHA256,
 		})

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
@@ -16,9 +17,14 @@ import (
 	"panshi/internal/backup/tally"
 	"panshi/internal/clock"
 	"panshi/internal/db"
+	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
+
+// proofSpare is left free beside what a proof needs, in bytes: the shop goes on
+// selling meanwhile.
+const proofSpare = 256 << 20
 
 // Verified tells what reading every object of a destination came to.
 type Verified struct {
@@ -135,36 +141,70 @@ func (p *Prover) Prove(ctx context.Context, label, scratch string, progress rest
 	}
 	start := clock.System{}.Now()
 	r := proof.Record{Destination: label, Region: p.cfg.Backup.named(label).Region, Version: Version()}
-	seen, err := p.Verify(ctx, label, progress)
-	if err != nil {
-		return r, err
+	if scratch == "" {
+		scratch = p.cfg.scratchDir()
 	}
-	r.Objects, r.Bytes, r.Findings, r.Failure = seen.Objects, seen.Bytes, seen.Findings, seen.Failure
-	if r.Failure == "" && len(r.Findings) == 0 {
-		if err := p.bringBack(ctx, &r, scratch, progress); err != nil {
-			if ctx.Err() != nil {
-				return r, ctx.Err()
-			}
-			p.log.Error("backup: a destination is not proved", slog.String("destination", label), slog.Any("error", err))
-			r.Failure = errs.CodeOf(err)
+	if err := p.try(ctx, &r, scratch, progress); err != nil {
+		if ctx.Err() != nil {
+			return r, ctx.Err()
 		}
+		p.log.Error("backup: a destination is not proved", slog.String("destination", label), slog.Any("error", err))
+		r.Failure = errs.CodeOf(err)
 	}
 	r.At = clock.System{}.Now().UTC()
 	r.Took = int64(r.At.Sub(start))
 	return r, p.cfg.proofs(p.keys).Keep(r, p.keys)
 }
 
+// try looks for room, verifies, and restores what is as it was stored.
+func (p *Prover) try(ctx context.Context, r *proof.Record, scratch string, progress restore.Progress) error {
+	if err := p.cfg.roomToProve(scratch); err != nil {
+		return err
+	}
+	seen, err := p.Verify(ctx, r.Destination, progress)
+	if err != nil {
+		return err
+	}
+	r.Objects, r.Bytes, r.Findings, r.Failure = seen.Objects, seen.Bytes, seen.Findings, seen.Failure
+	if r.Failure != "" || len(r.Findings) > 0 {
+		return nil
+	}
+	return p.bringBack(ctx, r, scratch, progress)
+}
+
+// roomToProve refuses to fill a disk: a proof needs the database twice, once as
+// it comes and once as it is made.
+func (c Config) roomToProve(scratch string) error {
+	var need int64
+	for _, name := range []string{sqlite.FileName, sqlite.FileName + "-wal"} {
+		if info, err := os.Stat(filepath.Join(c.Data, name)); err == nil {
+			need += 2 * info.Size()
+		}
+	}
+	free, err := freeBytes(scratch)
+	if err != nil {
+		return errs.Wrap(err, errs.Unavailable, "restore_unwritable", "a restored file cannot be written")
+	}
+	if free < need+proofSpare {
+		return errs.New(errs.Unavailable, "backup_proof_room", "there is not enough room to prove a copy: the database twice is needed").
+			With("free", strconv.FormatInt(free>>20, 10)).With("need", strconv.FormatInt((need+proofSpare)>>20, 10))
+	}
+	return nil
+}
+
 // bringBack restores, checks and counts in a directory of its own, of which
 // nothing stays.
 func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string, progress restore.Progress) (err error) {
-	if scratch == "" {
-		scratch = filepath.Dir(filepath.Clean(p.cfg.Data))
-	}
-	dir, err := os.MkdirTemp(scratch, ".proving-")
+	dir, err := os.MkdirTemp(scratch, provingPrefix)
 	if err != nil {
 		return errs.Wrap(err, errs.Unavailable, "restore_unwritable", "a restored file cannot be written")
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	lock, err := db.LockDir(dir) // or who sweeps would take it for one that was left
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
 	if dir, err = filepath.Abs(dir); err != nil {
 		return errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
 	}
@@ -178,7 +218,7 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	if err = errors.Join(err, from.close()); err != nil {
 		return err
 	}
-	r.Generation, r.Transaction, r.Time = done.Generation, done.Transaction, done.Time
+	r.Generation, r.Transaction, r.Time, r.Full = done.Generation, done.Transaction, done.Time, done.Files[0].Time
 	r.Restored, r.Invariants, r.Violations = done.Bytes, len(done.Check.Results), done.Check.Violations
 	return countIn(ctx, there, p.log, r)
 }

@@ -87,6 +87,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil {
 		return Restored{}, err
 	}
+	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
+		return Restored{}, err
+	}
 	restorer := restore.New(from.source, v.Backup(), progress)
 	plan, sums, err := planOf(ctx, restorer, from, r.At)
 	if err != nil {

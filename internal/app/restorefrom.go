@@ -108,6 +108,9 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 		return origin{}, errors.Join(err, ended())
 	}
 	f, err := fetch.Open(ctx, from, r.opens(), objects)
+	if err == nil {
+		err = f.Until(r.At)
+	}
 	if err != nil {
 		return origin{}, errors.Join(err, ended())
 	}

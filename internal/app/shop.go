@@ -119,7 +119,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	s.router = routing.New(s.accounts, clock.System{}, s.log)
 	s.checkout = checkout.New(s.db, s.vault, s.router, s.shopConfig(), clock.System{}, s.log)
 	s.archive = archive.New(s.db, s.cfg.Archive, clock.System{})
-	s.reconcile = reconcile.New(s.db, s.router, s.door(), clock.System{}, s.log)
+	s.reconcile = reconcile.New(s.db, s.vault, s.router, s.door(), clock.System{}, s.log)
 	s.imports = imports.New(s.db, s.vault, s.log)
 	s.access = access.NewService(s.db, s.vault, clock.System{})
 	texts, err := i18n.Load()
@@ -154,7 +154,7 @@ func (s *Shop) door() reconcile.Door {
 			_, err := s.checkout.Settle(ctx, a, r, "query")
 			return err
 		},
-		SettleRefund: s.checkout.SettleRefund,
+		SettleRefund: s.checkout.SettleRefund, UnderLimit: checkout.UnderLimitTx,
 	}
 }
 
@@ -171,6 +171,7 @@ func (s *Shop) shopConfig() checkout.Config {
 func (s *Shop) effects() map[string]access.Effect {
 	all := s.checkout.Effects()
 	maps.Copy(all, s.accounts.Effects())
+	maps.Copy(all, s.reconcile.Effects())
 	return all
 }
 

@@ -9,6 +9,7 @@ type Copy struct {
 	Following    bool          `json:"following"`  // false: it waits for a whole copy
 	Restorable   bool          `json:"restorable"` // it has a whole copy and what follows it
 	To           time.Time     `json:"to,omitzero"`
+	Complete     time.Time     `json:"complete,omitzero"` // everything until then is there, signed
 	Objects      int           `json:"objects"`
 	Bytes        int64         `json:"bytes"`
 	Pending      int           `json:"pending"` // files that it lacks
@@ -22,10 +23,28 @@ type Copy struct {
 	Manifest       uint64 `json:"manifest,omitempty"`
 	ManifestSHA256 Digest `json:"manifest_sha256"`
 
-	// Proved is when the last restore from here was found sound; ProofFailed says
-	// why it was not. If neither is set, none was tried.
+	// Full is the time of the newest whole copy there.
+	Full time.Time `json:"full,omitzero"`
+
+	// Proved is when a restore from here was last found sound, ProvedFull the time
+	// of the whole copy that it began with. ProofTried is when one was last tried;
+	// ProofFailed says why that one was not sound. If none is set, none was tried.
 	Proved      time.Time `json:"proved,omitzero"`
+	ProvedFull  time.Time `json:"proved_full,omitzero"`
+	ProofTried  time.Time `json:"proof_tried,omitzero"`
 	ProofFailed string    `json:"proof_failed,omitempty"`
+}
+
+// Point is the time of the newest state that a restore gets: that of the last
+// commit there, or later when nothing happened since; zero if there is none.
+func (c Copy) Point() time.Time {
+	switch {
+	case !c.Restorable:
+		return time.Time{}
+	case c.Complete.After(c.To):
+		return c.Complete
+	}
+	return c.To
 }
 
 // Ails tells whether somebody should look at it.

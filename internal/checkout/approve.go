@@ -24,9 +24,6 @@ const (
 	ApproveTakeBack   = "credit_take_back"
 )
 
-// errStale says that an approved request does not fit any more.
-var errStale = errs.New(errs.Conflict, "approval_stale", "things changed since this was asked; withdraw it and ask again")
-
 // Effects are what approvals of this package's kinds do.
 func (s *Service) Effects() map[string]access.Effect {
 	return map[string]access.Effect{
@@ -103,7 +100,7 @@ func (s *Service) approvedRefundTx(tx *db.Tx, d access.Decision) error {
 	}
 	given, err := s.refundOrderTx(tx, o, RefundRequest{Reason: exact.Reason, Part: exact.Part, Target: exact.Target}, by)
 	if err == nil && given.Minor != exact.Minor {
-		err = errStale
+		err = access.ErrStale
 	}
 	return err
 }
@@ -137,7 +134,7 @@ func (s *Service) approvedHoldRefundTx(tx *db.Tx, d access.Decision) error {
 	}
 	h, err := s.resolveHoldTx(tx, d.Approval.MerchantID, exact.Subject, HoldRefund, exact.Reason, by)
 	if err == nil && h.Amount.Minor != exact.Minor {
-		err = errStale
+		err = access.ErrStale
 	}
 	return err
 }

@@ -86,7 +86,7 @@ func aloneUnderLimitTx(tx *db.Tx, c account.Credit, minor int64) error {
 	if err != nil {
 		return err
 	}
-	return underLimitTx(tx, c.MerchantID, before+minor)
+	return UnderLimitTx(tx, c.MerchantID, before+minor)
 }
 
 // grantedToTx reads the account that a grant goes to, or opens a new one with

@@ -38,8 +38,9 @@ func refundLimitTx(tx *db.Tx, merchantID id.ID) (limit int64, err error) {
 	return limit, err
 }
 
-// underLimitTx refuses an amount above what one person may give.
-func underLimitTx(tx *db.Tx, merchantID id.ID, minor int64) error {
+// UnderLimitTx refuses (approval_required) an amount, in minor units, above what
+// one person may give.
+func UnderLimitTx(tx *db.Tx, merchantID id.ID, minor int64) error {
 	limit, err := refundLimitTx(tx, merchantID)
 	if err == nil && minor > limit {
 		err = errApprovalRequired
@@ -56,7 +57,7 @@ func orderUnderLimitTx(tx *db.Tx, merchantID, orderID id.ID) error {
 	if err != nil {
 		return err
 	}
-	return underLimitTx(tx, merchantID, given)
+	return UnderLimitTx(tx, merchantID, given)
 }
 
 func setRefundLimitTx(tx *db.Tx, merchantID id.ID, limit int64) error {

@@ -104,12 +104,14 @@ func newKit(t testing.TB) *kit {
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	effects := k.checkout.Effects()
 	maps.Copy(effects, k.accounts.Effects())
+	reconciling := reconcile.New(k.db, v, k.accounts, reconcile.Door{UnderLimit: checkout.UnderLimitTx}, k.clock, logger)
+	maps.Copy(effects, reconciling.Effects())
 	k.approvals = access.NewApprovals(k.access, effects, access.LogAlert(logger))
 	k.deps = Deps{
 		Approvals: k.approvals, Changes: k.accounts, Settings: offlineSettings,
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
 		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger),
-		Reconcile: reconcile.New(k.db, k.accounts, reconcile.Door{}, k.clock, logger),
+		Reconcile: reconciling,
 		Trail:     audit.NewReader(k.db), Vault: v, Texts: texts,
 		Alerts: staffAlerts{k, notify.New(k.db, notify.Defaults(), notify.Ways{}, texts, func(id.ID) string { return "" }, k.clock, logger)},
 	}

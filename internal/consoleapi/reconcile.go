@@ -124,12 +124,16 @@ func (a *api) addReconcile() {
 			Summary: summary, Permission: p, Priority: perm.Normal, Limit: web.LimitStaff, Status: http.StatusNoContent,
 			Errors: map[errs.Kind][]string{
 				errs.NotFound: {"reconcile_case_unknown"}, errs.Invalid: {"reconcile_reason", "reconcile_decision"},
-				errs.Conflict: {"reconcile_case_changed", "reconcile_still_moving"},
+				errs.Conflict: {"reconcile_case_changed", "reconcile_still_moving", "approval_required"},
 			},
 		}
 	}
 	register(a, decide("resolve", "resolve_reconcile_case", "Decide about a case; it moves no money", perm.ReconcileResolve), a.resolveCase)
 	register(a, decide("adjust", "adjust_reconcile_case", "Have the books follow the bill by a posting", perm.ReconcileAdjust), a.adjustCase)
+	ask := decide("adjust/request", "request_reconcile_adjust", "Ask for approval to have the books follow the bill", perm.ReconcileAdjust)
+	ask.Status = http.StatusCreated
+	ask.Errors[errs.Conflict] = []string{"reconcile_case_changed", "reconcile_still_moving", "approval_pending"}
+	register(a, ask, a.requestAdjust)
 }
 
 func (a *api) listDays(ctx context.Context, p access.Principal, in *listDaysIn) (*daysOut, error) {
@@ -224,11 +228,24 @@ func (a *api) resolveCase(ctx context.Context, p access.Principal, in *resolveCa
 }
 
 func (a *api) adjustCase(ctx context.Context, p access.Principal, in *adjustCaseIn) (*struct{}, error) {
-	caseID, err := id.Parse(in.ID)
+	caseID, v, err := in.verdict()
 	if err != nil {
-		return nil, reconcile.ErrCaseUnknown
+		return nil, err
 	}
-	return nil, a.deps.Reconcile.Adjust(ctx, p.MerchantID, caseID, reconcile.Verdict{
-		Decision: reconcile.Decision(in.Body.Decision), Amount: in.Body.Amount, Reason: in.Body.Reason,
-	})
+	return nil, a.deps.Reconcile.Adjust(ctx, p.MerchantID, caseID, v)
+}
+
+func (a *api) requestAdjust(ctx context.Context, p access.Principal, in *adjustCaseIn) (*approvalOut, error) {
+	caseID, v, err := in.verdict()
+	if err != nil {
+		return nil, err
+	}
+	return showApproval(a.deps.Reconcile.RequestAdjust(ctx, p.MerchantID, caseID, v))
+}
+
+func (in *adjustCaseIn) verdict() (caseID id.ID, v reconcile.Verdict, err error) {
+	if caseID, err = id.Parse(in.ID); err != nil {
+		return caseID, v, reconcile.ErrCaseUnknown
+	}
+	return caseID, reconcile.Verdict{Decision: reconcile.Decision(in.Body.Decision), Amount: in.Body.Amount, Reason: in.Body.Reason}, nil
 }

@@ -23,12 +23,16 @@ type Config struct {
 	// SameDevice allows Dir on the device of DataDir: for trying things out, and
 	// for file systems that span disks by themselves.
 	SameDevice bool
+	// Uncached has whole objects read from the disk and not from memory, as far as
+	// the system does it.
+	Uncached bool
 }
 
 // Dest is a directory of objects.
 type Dest struct {
 	dir    string
 	device uint64 // of dir when it was opened
+	open   func(path string) (io.ReadSeekCloser, error)
 
 	mu      sync.Mutex
 	settled map[string]bool // guarded by mu: directories whose names are durable
@@ -45,20 +49,36 @@ func New(cfg Config) (*Dest, error) {
 		return nil, err
 	}
 	if !cfg.SameDevice {
-		data, err := deviceOf(cfg.DataDir)
-		if err != nil {
+		if err := Apart(cfg.Dir, cfg.DataDir); err != nil {
 			return nil, err
 		}
-		if data == device {
-			return nil, errs.New(errs.Invalid, "backup_same_device",
-				"this directory is on the disk of the shop's data; one dead disk would take both").With("dir", cfg.Dir)
-		}
 	}
-	d := &Dest{dir: filepath.Clean(cfg.Dir), device: device, settled: map[string]bool{}}
+	d := &Dest{dir: filepath.Clean(cfg.Dir), device: device, open: openFile, settled: map[string]bool{}}
+	if cfg.Uncached {
+		d.open = openUncached
+	}
 	if err := d.prepare(); err != nil {
 		return nil, failure("put", cfg.Dir, err)
 	}
 	return d, nil
+}
+
+// Apart fails with code backup_same_device when two directories are on one
+// device.
+func Apart(dir, dataDir string) error {
+	device, err := deviceOf(dir)
+	if err != nil {
+		return err
+	}
+	data, err := deviceOf(dataDir)
+	if err != nil {
+		return err
+	}
+	if data == device {
+		return errs.New(errs.Invalid, "backup_same_device",
+			"this directory is on the disk of the shop's data; one dead disk would take both").With("dir", dir)
+	}
+	return nil
 }
 
 // deviceOf gives the device number of a directory.
@@ -116,12 +136,15 @@ func (d *Dest) Get(ctx context.Context, name string, offset, length int64) (io.R
 	if err := errors.Join(ctx.Err(), d.mounted()); err != nil {
 		return nil, failure("get", name, err)
 	}
-	f, err := os.Open(d.path(name))
+	if info, err := os.Stat(d.path(name)); err == nil && info.IsDir() {
+		return nil, backup.Missing(name, nil)
+	}
+	f, err := d.open(d.path(name))
 	if err != nil {
 		return nil, failure("get", name, err)
 	}
-	if info, err := f.Stat(); err != nil || info.IsDir() {
-		return nil, errors.Join(backup.Missing(name, err), f.Close())
+	if offset == 0 && length < 0 {
+		return f, nil
 	}
 	if _, err := f.Seek(offset, io.SeekStart); err != nil {
 		return nil, errors.Join(failure("get", name, err), f.Close())
@@ -134,6 +157,8 @@ func (d *Dest) Get(ctx context.Context, name string, offset, length int64) (io.R
 		io.Closer
 	}{io.LimitReader(f, length), f}, nil
 }
+
+func openFile(path string) (io.ReadSeekCloser, error) { return os.Open(path) }
 
 // List walks the part of the tree that may hold names with the prefix.
 func (d *Dest) List(ctx context.Context, prefix string, each func(backup.Object) error) error {

@@ -57,15 +57,28 @@ func (d *Dest) write(ctx context.Context, name string, body source) (*os.File, e
 		return nil, err
 	}
 	defer func() { _ = r.Close() }()
+	return d.scratchFile(func(w io.Writer) error {
+		_, err := io.Copy(w, untilEnded{ctx, r})
+		return err
+	})
+}
+
+// scratchFile has a new file filled and syncs it. A file system without modes
+// (FAT on a disk that travels) keeps it writable.
+func (d *Dest) scratchFile(fill func(io.Writer) error) (*os.File, error) {
 	f, err := os.CreateTemp(filepath.Join(d.dir, scratch), "put-*")
 	if err != nil {
 		return nil, err
 	}
 	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
-		_, err = io.Copy(f, untilEnded{ctx, r})
+		err = fill(f)
 	}
-	if err = errors.Join(err, f.Chmod(0o400), f.Sync()); err != nil {
+	modeErr := f.Chmod(0o400)
+	if errors.Is(modeErr, fs.ErrPermission) || errors.Is(modeErr, syscall.ENOTSUP) {
+		modeErr = nil
+	}
+	if err = errors.Join(err, modeErr, f.Sync()); err != nil {
 		discard(f)
 		return nil, err
 	}

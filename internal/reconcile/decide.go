@@ -95,7 +95,8 @@ func (s *Service) Resolve(ctx context.Context, merchantID, caseID id.ID, v Verdi
 	return s.decide(ctx, merchantID, caseID, v)
 }
 
-// Adjust makes the books follow the bill by a posting.
+// Adjust makes the books follow the bill by a posting. Above what one person may
+// give back it needs an approval (approval_required; RequestAdjust asks for it).
 func (s *Service) Adjust(ctx context.Context, merchantID, caseID id.ID, v Verdict) error {
 	if !v.Decision.books() {
 		return ErrDecision
@@ -106,54 +107,71 @@ func (s *Service) Adjust(ctx context.Context, merchantID, caseID id.ID, v Verdic
 func (s *Service) decide(ctx context.Context, merchantID, caseID id.ID, v Verdict) error {
 	actor, request := audit.Origin(ctx)
 	return s.db.Update(ctx, func(tx *db.Tx) error {
-		return DecideTx(tx, Decider{actor, request}, merchantID, caseID, v)
+		if err := decideTx(tx, decider{actor: actor, request: request}, merchantID, caseID, v); err != nil || !v.Decision.books() {
+			return err
+		}
+		return s.door.UnderLimit(tx, merchantID, max(v.Amount, -v.Amount))
 	})
 }
 
-// Decider is who decides, and under which request.
-type Decider struct {
-	Actor     audit.Actor
-	RequestID string
+// decider is who decides, under which request, and by which approval.
+type decider struct {
+	actor    audit.Actor
+	request  string
+	approval id.ID // zero: alone
 }
 
-// DecideTx has a decision's effect in the caller's transaction, so that an
-// approval by a second person can have it and be used up at once. A case that
-// is not what v was made for is ErrCaseChanged. The day's next run, which is
-// due at once, closes the day if all agrees.
-func DecideTx(tx *db.Tx, by Decider, merchantID, caseID id.ID, v Verdict) error {
+// decideTx has a decision's effect in the caller's transaction, so that an
+// approval by a second person has it and is used up at once. A case that is not
+// what v was made for is ErrCaseChanged. The day's next run, which is due at
+// once, closes the day if all agrees.
+func decideTx(tx *db.Tx, by decider, merchantID, caseID id.ID, v Verdict) error {
 	if err := v.validate(); err != nil {
 		return err
 	}
-	c, d, err := lockCaseTx(tx, merchantID, caseID)
+	c, d, err := decidableTx(tx, merchantID, caseID, v)
 	if err != nil {
 		return err
 	}
-	if err := c.fits(v); err != nil {
-		return err
-	}
 	if v.Decision.books() {
-		if err := stillTx(tx, merchantID, c); err != nil {
-			return err
-		}
 		if err := postTx(tx, d, &c); err != nil {
 			return err
 		}
 	}
-	name := by.Actor.ID
-	if name == "" {
-		name = by.Actor.Kind
-	}
-	c.Decision, c.ResolvedBy, c.ResolvedAt, c.Reason = v.Decision, name, tx.Now(), strings.TrimSpace(v.Reason)
+	c.Decision, c.ResolvedBy, c.ResolvedAt, c.Reason = v.Decision, by.name(), tx.Now(), strings.TrimSpace(v.Reason)
 	if err := saveTx(tx, merchantID, c); err != nil {
 		return err
 	}
 	if err := dueNowTx(tx, d); err != nil {
 		return err
 	}
+	detail := c.detail(d)
+	if !by.approval.IsZero() {
+		detail["approval"] = by.approval.String()
+	}
 	return audit.RecordTx(tx, audit.Record{
-		MerchantID: merchantID, Actor: by.Actor, RequestID: by.RequestID, Action: "reconcile.case_decided",
-		SubjectKind: "reconcile_case", SubjectID: c.ID, Detail: c.detail(d),
+		MerchantID: merchantID, Actor: by.actor, RequestID: by.request, Action: "reconcile.case_decided",
+		SubjectKind: "reconcile_case", SubjectID: c.ID, Detail: detail,
 	})
+}
+
+// name is what the case says of who decided.
+func (by decider) name() string {
+	if by.actor.ID == "" {
+		return by.actor.Kind
+	}
+	return by.actor.ID
+}
+
+// decidableTx locks a case about which v can be decided as it stands.
+func decidableTx(tx *db.Tx, merchantID, caseID id.ID, v Verdict) (c Case, d Day, err error) {
+	if c, d, err = lockCaseTx(tx, merchantID, caseID); err != nil {
+		return c, d, err
+	}
+	if err = c.fits(v); err == nil && v.Decision.books() {
+		err = stillTx(tx, merchantID, c)
+	}
+	return c, d, err
 }
 
 // lockCaseTx reads a case that nobody has decided about, and its day, which no

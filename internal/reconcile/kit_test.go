@@ -135,11 +135,11 @@ func newShop(t *testing.T, provider string) *shop {
 	router := routing.New(s.accounts, s.clock, log)
 	s.recorder = dbtest.Record(s.db)
 	s.checkout = checkout.New(s.db, v, router, cfg, s.clock, log)
-	s.svc = New(s.recorder, router, Door{
+	s.svc = New(s.recorder, v, router, Door{
 		Settle: func(ctx context.Context, a payment.Account, r payment.Report) error {
 			_, err := s.checkout.Settle(ctx, a, r, "query")
 			return err
-		}, SettleRefund: s.checkout.SettleRefund,
+		}, SettleRefund: s.checkout.SettleRefund, UnderLimit: checkout.UnderLimitTx,
 	}, s.clock, log)
 	s.merchant, s.sku = s.open("test")
 	s.account = s.enlist(s.merchant.ID, "test")

@@ -11,13 +11,17 @@ import (
 	"panshi/internal/merchant"
 	"panshi/internal/money"
 	"panshi/internal/payment"
+	"panshi/internal/vault"
 )
 
-// Door is the one door for money: checkout.Service through two functions,
-// because workflows do not import each other. Both are safe to repeat.
+// Door is the one door for money: checkout.Service through functions, because
+// workflows do not import each other. The first two are safe to repeat.
 type Door struct {
 	Settle       func(ctx context.Context, a payment.Account, r payment.Report) error
 	SettleRefund func(ctx context.Context, a payment.Account, r payment.RefundReport) error
+	// UnderLimit refuses (approval_required) what one person of a merchant may
+	// not decide, in minor units.
+	UnderLimit func(tx *db.Tx, merchantID id.ID, minor int64) error
 }
 
 // Accounts finds what speaks to an account's platform; a payment.Biller if that
@@ -30,6 +34,7 @@ type Accounts interface {
 // Service reconciles. It is safe for concurrent use.
 type Service struct {
 	db       db.DB
+	vault    *vault.Vault // seals what waits for approval
 	accounts Accounts
 	door     Door
 	clock    clock.Clock
@@ -37,8 +42,8 @@ type Service struct {
 }
 
 // New returns a Service.
-func New(d db.DB, accounts Accounts, door Door, c clock.Clock, log *slog.Logger) *Service {
-	return &Service{db: d, accounts: accounts, door: door, clock: c, log: log}
+func New(d db.DB, v *vault.Vault, accounts Accounts, door Door, c clock.Clock, log *slog.Logger) *Service {
+	return &Service{db: d, vault: v, accounts: accounts, door: door, clock: c, log: log}
 }
 
 // progress tells how far a run came.

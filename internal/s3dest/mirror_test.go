@@ -38,8 +38,9 @@ func TestTheServerIsKilledAndTheOtherPlaceGoesOn(t *testing.T) {
 	cfg := mirror.Defaults(mirror.Config{
 		Dir: t.TempDir(), Source: source, Keys: keys, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 		Alert: func(mirror.Alert) {}, WantFull: func(string) {},
-		Sums:    func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
-		Targets: []mirror.Target{target("disk", disk), target("cloud", cloud)},
+		Complete: time.Now,
+		Sums:     func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
+		Targets:  []mirror.Target{target("disk", disk), target("cloud", cloud)},
 	})
 	cfg.Poll, cfg.ManifestEvery = 20*time.Millisecond, 20*time.Millisecond
 	m, err := mirror.New(cfg)

@@ -37,6 +37,20 @@ func Copy(from, to Config) error {
 	return err
 }
 
+// Fits tells before anything is made whether Copy would find another shop's key
+// in the place of its own: code vault_exists.
+func Fits(from, to Config) error {
+	if _, err := os.Lstat(to.KeyFile); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	key, err := readGuarded(from.KeyFile)
+	if err != nil {
+		return err
+	}
+	defer clear(key)
+	return isSame(to.KeyFile, key)
+}
+
 // CopySets puts the wrapped keysets, and not the key that opens them, into a
 // directory, durably. What is there already and the same stays; keysets of
 // another shop are never replaced: code vault_exists.
@@ -96,6 +110,11 @@ func placeSame(path string, content []byte) error {
 		}
 		return nil
 	}
+	return isSame(path, content)
+}
+
+// isSame refuses a file with another content.
+func isSame(path string, content []byte) error {
 	there, err := os.ReadFile(path)
 	defer clear(there)
 	if err != nil {

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
 	"net"
 	"net/http"
 	"os"
@@ -18,40 +17,11 @@ import (
 	"panshi/test/kit"
 )
 
-// copies is what `panshi backup status --json` tells of destinations.
-type copies struct {
-	Lag          time.Duration `json:"lag_ns"`
-	Destinations []struct {
-		Label      string `json:"label"`
-		Restorable bool   `json:"restorable"`
-		Pending    int    `json:"pending"`
-		Failure    string `json:"failure"`
-	} `json:"destinations"`
-}
-
 // nas has a shop with a recovery sheet copy itself to a directory; it starts.
 func nas(t *testing.T, platform *kit.Platform) (shop *kit.Shop, dir, sheet string) {
 	t.Helper()
-	dir = filepath.Join(t.TempDir(), "nas")
-	shop = kit.Stopped(t, platform, "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
-	require.Error(t, shop.TryStart(), "there is no sheet to seal to")
-	r := shop.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	sheet = filepath.Join(t.TempDir(), "sheet.txt")
-	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
-	shop.Start()
-	return shop, dir, sheet
-}
-
-// mirrored waits until a destination has everything that the spool has.
-func mirrored(t *testing.T, shop *kit.Shop) {
-	t.Helper()
-	var s copies
-	require.Eventually(t, func() bool {
-		r := shop.Run("backup", "status", "--json")
-		require.NoError(t, json.Unmarshal([]byte(r.Out), &s), "%s%s", r.Out, r.Err)
-		return s.Lag == 0 && len(s.Destinations) == 1 && s.Destinations[0].Restorable && s.Destinations[0].Pending == 0
-	}, 30*time.Second, 200*time.Millisecond, "%+v", &s)
+	c := kit.NewCopied(t, platform)
+	return c.Shop, c.Nas, c.Sheet
 }
 
 // The machine is lost under load with its spool and all keys. The sheet and the
@@ -70,7 +40,7 @@ func TestALostMachineComesBack(t *testing.T) {
 	cards := filepath.Join(t.TempDir(), "cards.bundle")
 	r := shop.Run("key", "cards", cards)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	mirrored(t, shop)
+	shop.AwaitCopied()
 
 	end, orders := loseMachine(t, shop, sku)
 	r = shop.RunEnv(nil, "restore", "--from", dir, "--to", shop.Data, "--sheet", sheet)
@@ -126,7 +96,7 @@ func TestAnAlteredCopyIsRefused(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	shop, dir, sheet := nas(t, kit.NewPlatform(t))
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.Zero(t, shop.Stop(20*time.Second))
 	var full string
 	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "seg"), func(path string, entry os.DirEntry, err error) error {
@@ -183,11 +153,10 @@ func TestAHangingDestinationDelaysNoStop(t *testing.T) {
 	begin := time.Now()
 	require.Zero(t, shop.Stop(20*time.Second))
 	t.Logf("stopped within %v", time.Since(begin).Round(time.Millisecond))
-	var s copies
+	var s kit.Copies
 	shop.Start()
 	require.Eventually(t, func() bool {
-		r := shop.Run("backup", "status", "--json")
-		require.NoError(t, json.Unmarshal([]byte(r.Out), &s), "%s%s", r.Out, r.Err)
+		s = shop.Copies()
 		return s.Lag == 0 && s.Destinations[0].Restorable && s.Destinations[0].Pending == 0 && s.Destinations[1].Pending > 0
 	}, 30*time.Second, 200*time.Millisecond, "%+v", &s)
 }
@@ -208,7 +177,7 @@ func TestTwoOfThreeSharesBringAShopBack(t *testing.T) {
 	}
 	require.Len(t, shares, 3)
 	shop.Start()
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	require.Zero(t, shop.Stop(20*time.Second))
 	to := filepath.Join(t.TempDir(), "to")
 	r = shop.RunEnv(nil, "restore", "--from", dir, "--to", to, "--share", shares[1])

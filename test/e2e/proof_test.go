@@ -17,8 +17,7 @@ import (
 // withNas runs a command that knows the destination of nas, as one with the
 // shop's configuration file does.
 func withNas(shop *kit.Shop, dir string, args ...string) kit.Result {
-	args = append(args, "--set", "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
-	return shop.Run(args...)
+	return shop.Run(append(args, "--set", kit.NasSetting(dir))...)
 }
 
 // checklist asks the shop for its items, by name.
@@ -76,7 +75,7 @@ func TestACopyIsProved(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	shop, dir, _ := nas(t, kit.NewPlatform(t))
-	mirrored(t, shop)
+	shop.AwaitCopied()
 	run := func(code int, args ...string) string {
 		t.Helper()
 		r := withNas(shop, dir, append([]string{"backup"}, args...)...)

@@ -33,25 +33,33 @@ func TestDoubleSaleIsRefused(t *testing.T) {
 	require.Empty(t, wrong)
 	require.True(t, requireOrder(t, history, 0))
 	edited := slices.Clone(history)
-	var first input
-	var cards []int
+	type goods struct{ sku, quantity int }
+	sold := map[goods]sale{}
 	for i, op := range edited {
 		in, out := parts(op)
 		if in.kind != deliver || out.verdict != done || len(out.cards) == 0 {
 			continue
 		}
-		if cards == nil {
-			first, cards = in, out.cards
+		same := goods{in.sku, in.quantity}
+		first, known := sold[same]
+		if !known {
+			sold[same] = sale{in.order, out.cards}
 			continue
 		}
-		if in.sku == first.sku && in.order != first.order && in.quantity == first.quantity {
-			out.cards = cards
+		if in.order != first.order {
+			out.cards = first.cards
 			edited[i].Output = out
 			requireRefused(t, edited, 0)
 			return
 		}
 	}
 	t.Fatal("no two sales to edit")
+}
+
+// sale is an order and the cards that it got of one SKU.
+type sale struct {
+	order int
+	cards []int
 }
 
 // TestPlantedDefectsAreRefused runs the real services on real databases with

@@ -70,7 +70,7 @@ func (w *world) failSync(fault disk.SyncFault) (answers []answer) {
 	w.t.Helper()
 	w.start()
 	home := w.crowd(16)
-	time.Sleep(300 * time.Millisecond)
+	w.awaitPromises(16)
 	w.disk.FailSync(fault)
 	w.awaitFailedSync()
 	for range 20 {
@@ -144,7 +144,7 @@ func TestENOSPC(t *testing.T) {
 	w := newWorld(t, seedOf(t))
 	w.start()
 	home := w.crowd(16)
-	time.Sleep(300 * time.Millisecond)
+	w.awaitPromises(16)
 	w.disk.Limit(100_000)
 	require.Eventually(t, func() bool { return w.order().status == http.StatusServiceUnavailable },
 		20*time.Second, time.Millisecond)

@@ -2,7 +2,6 @@ package powerloss
 
 import (
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -22,7 +21,7 @@ func TestHarnessCatches(t *testing.T) {
 			w := newWorld(t, seedOf(t), plantedBinary+"="+planted.path, "PLANTED_SYNC="+plant.level)
 			w.start()
 			home := w.crowd(16)
-			require.Eventually(t, func() bool { return len(w.promises.newest(0)) > 50 }, 30*time.Second, time.Millisecond)
+			w.awaitPromises(51)
 			w.crash(nil)
 			home()
 			if err := w.shop.TryStart(w.env...); err != nil {

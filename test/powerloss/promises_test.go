@@ -49,6 +49,13 @@ func (l *ledger) newest(n int) []*promise {
 	return slices.Clone(l.all[len(l.all)-n:])
 }
 
+// awaitPromises waits until the shop made n promises, which takes long on a busy
+// machine.
+func (w *world) awaitPromises(n int) {
+	w.t.Helper()
+	require.Eventually(w.t, func() bool { return len(w.promises.newest(0)) >= n }, 30*time.Second, time.Millisecond)
+}
+
 // broken looks at the newest n promises with look and tells which the shop
 // broke.
 func (l *ledger) broken(t *testing.T, c *kit.Client, n int, look func(*promise, context.Context, *kit.Client) error) []string {

@@ -140,7 +140,7 @@ func (f *Feed) Open(ctx context.Context, name string) (io.ReadCloser, error) {
 	var r io.ReadCloser
 	var err error
 	if file, ok := File(name, 0); ok {
-		r, err = f.spool.Open(ctx, file.Name)
+		r, err = f.spool.OpenChecked(ctx, file.Name)
 	} else {
 		r, err = os.Open(f.boxPath(name))
 	}

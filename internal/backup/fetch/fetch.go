@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
@@ -39,6 +40,7 @@ type Fetcher struct {
 
 	objects map[spool.Name]backup.Object
 	boxes   []string
+	sets    []manifest.Set      // of an offline disk, the oldest first
 	links   []manifest.Manifest // sound ones
 	here    map[string]string   // paths of objects that came, by name
 }
@@ -64,6 +66,10 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 		return nil, err
 	}
 	slices.Sort(f.boxes)
+	if len(log.Heads) == 0 && len(f.objects) > 0 {
+		log.Findings = append(log.Findings, manifest.Finding{Kind: manifest.ManifestMissing, Name: manifest.Prefix, Detail: "there is none, and so nothing tells what is missing"})
+	}
+	f.sets = log.Sets
 	for name, e := range log.Live {
 		if !listed[name] && !f.there(ctx, name) {
 			log.Findings = append(log.Findings, manifest.Finding{Kind: manifest.Missing, Name: name})
@@ -90,6 +96,44 @@ func (f *Fetcher) prefer(name string, size int64) {
 	if file, ok := feed.File(backup.Logical(name), size); ok {
 		f.objects[file.Name] = backup.Object{Name: name, Size: size}
 	}
+}
+
+// Until narrows an offline disk to the set from which the state of a moment comes;
+// zero is the newest. No log lies between two sets, so each is a history of its
+// own: the moment is inside the first set that begins before it and ends after
+// it, else it is the end of the newest set before it. Other destinations are one
+// history, and stay as they are. Code restore_nothing.
+func (f *Fetcher) Until(at time.Time) error {
+	if len(f.sets) == 0 {
+		return nil
+	}
+	set, ok := setAt(f.sets, at)
+	if !ok {
+		return errs.New(errs.NotFound, "restore_nothing", "there is no backup of that time here")
+	}
+	for name, o := range f.objects {
+		if !set.Has(backup.Logical(o.Name)) {
+			delete(f.objects, name)
+		}
+	}
+	f.boxes = slices.DeleteFunc(f.boxes, func(name string) bool { return !set.Has(backup.Logical(name)) })
+	return nil
+}
+
+func setAt(sets []manifest.Set, at time.Time) (best manifest.Set, ok bool) {
+	if at.IsZero() {
+		return sets[len(sets)-1], true
+	}
+	for _, s := range sets {
+		full, known := backup.ParseSegment(s.Full)
+		switch {
+		case known && !full.Time.After(at) && s.Time >= at.UnixMilli():
+			return s, true
+		case s.Time <= at.UnixMilli() && (!ok || s.Time >= best.Time):
+			best, ok = s, true
+		}
+	}
+	return best, ok
 }
 
 // there asks for an object that a listing does not show: listings may lag.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -46,6 +47,9 @@ type Manifest struct {
 	Label    string        `json:"label"` // of the destination
 	Time     int64         `json:"time"`  // milliseconds since 1970 UTC, our clock
 	Previous backup.Digest `json:"previous"`
+	// Complete is the time, as Time, up to which everything that the shop had
+	// committed is listed here or before; 0 if that cannot be said.
+	Complete int64 `json:"complete,omitempty"`
 	// Base says that Added is everything that is there; Oldest is then the oldest
 	// number that the chain keeps.
 	Base    bool     `json:"base"`
@@ -55,8 +59,32 @@ type Manifest struct {
 	// Adopts names the chains that end here: this machine took over what they
 	// listed.
 	Adopts []Head `json:"adopts,omitempty"`
+	// Sets are the recovery points of a disk that is plugged in now and then, the
+	// oldest first; no log lies between them. Others have none: what they hold is
+	// one history.
+	Sets []Set `json:"sets,omitempty"`
 	// Sums is a sealed Sums, if they were taken.
 	Sums []byte `json:"sums,omitempty"`
+}
+
+// Set is one recovery point: a full, the log after it up to a transaction, and
+// the keys and settings of that time.
+type Set struct {
+	Full  string   `json:"full"`  // name of the segment
+	End   uint64   `json:"end"`   // last transaction
+	Time  int64    `json:"time"`  // of End; milliseconds since 1970 UTC
+	Taken int64    `json:"taken"` // when it was written, our clock
+	Boxes []string `json:"boxes,omitempty"`
+}
+
+// Has tells whether an object belongs to the set.
+func (s Set) Has(name string) bool {
+	if name == s.Full || slices.Contains(s.Boxes, name) {
+		return true
+	}
+	full, ok1 := backup.ParseSegment(s.Full)
+	part, ok2 := backup.ParseSegment(name)
+	return ok1 && ok2 && part.Generation == full.Generation && !part.Full() && part.Max > full.Max && part.Max <= s.End
 }
 
 // Name is the manifest's name at its destination.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"panshi/internal/backup"
 )
@@ -51,9 +52,31 @@ type Log struct {
 	Heads    []Head           // the newest manifest of each chain, by chain
 	Live     map[string]Entry // by name: what is there
 	Findings []Finding
+	// Sets are the recovery points of an offline disk, the oldest first.
+	Sets []Set
 	// Links are all sound manifests, oldest first within a chain.
 	Links []Manifest
 	known map[string]bool // names of manifests, spare copies included
+}
+
+// Complete is the time up to which the chain that was written last says that it
+// lists everything; zero if it never said so.
+func (l Log) Complete() time.Time {
+	var newest, said Manifest
+	for _, m := range l.Links {
+		if m.Time >= newest.Time {
+			newest = m
+		}
+	}
+	for _, m := range l.Links {
+		if m.Chain == newest.Chain && m.Complete > said.Complete {
+			said = m
+		}
+	}
+	if said.Complete == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(said.Complete).UTC()
 }
 
 // Read reads all manifests of a destination and what they say together. It fails
@@ -256,6 +279,7 @@ func (r *reading) join(chains []chain) {
 			continue
 		}
 		fold(c, r.log.Live)
+		r.log.Sets = append(r.log.Sets, c[len(c)-1].Sets...)
 	}
 }
 

@@ -84,6 +84,9 @@ type Config struct {
 	// ExpireEvery is how often retention runs and claims are compared with what
 	// is listed.
 	ExpireEvery time.Duration
+	// AttestEvery is the longest time without a manifest that says up to when
+	// everything is there, also when there is nothing new.
+	AttestEvery time.Duration
 	// QuietAlarm is how long no new file may come.
 	QuietAlarm time.Duration
 
@@ -98,10 +101,17 @@ type Config struct {
 	// Sums gives what was counted last, for the next manifest; an error leaves the
 	// sums out and, unless it is backup_not_counted, is logged. It must not wait.
 	Sums func(context.Context) (manifest.Sums, error)
+	// Complete tells up to when the source has everything that happened; the zero
+	// time if it does not know.
+	Complete func() time.Time
 	// WantFull asks for a new full, because a destination waits for one. It must
 	// not wait; it may be called again.
 	WantFull func(label string)
 }
+
+// AttestEvery keeps what is known of a shop in which nothing happens fresher
+// than a quarter of an hour.
+const AttestEvery = 10 * time.Minute
 
 // Defaults fills in the times and the bound that suit a shop.
 func Defaults(c Config) Config {
@@ -109,6 +119,7 @@ func Defaults(c Config) Config {
 	c.Poll = time.Second
 	c.ManifestEvery = 10 * time.Second
 	c.ExpireEvery = time.Hour
+	c.AttestEvery = AttestEvery
 	c.QuietAlarm = 16 * time.Minute
 	return c
 }
@@ -137,7 +148,7 @@ func (c Config) Validate() error {
 		seen[t.Label] = true
 		faults = append(faults, ValidLabel(t.Label), t.Retention.Validate())
 	}
-	if c.SpoolMax <= 0 || c.Poll <= 0 || c.ManifestEvery <= 0 || c.ExpireEvery <= 0 || c.QuietAlarm <= 0 {
+	if c.SpoolMax <= 0 || c.Poll <= 0 || c.ManifestEvery <= 0 || c.ExpireEvery <= 0 || c.AttestEvery <= 0 || c.QuietAlarm <= 0 {
 		faults = append(faults, errs.Field("backup", "required", "times and bounds of the mirror are above zero"))
 	}
 	return errors.Join(faults...)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
@@ -23,7 +24,7 @@ func splitBrain(name string) error {
 func (c *copier) declare(ctx context.Context) error {
 	now := c.m.cfg.Clock.Now()
 	if c.state.pending == nil {
-		if len(c.state.added)+len(c.state.removed) == 0 || now.Before(c.nextList) {
+		if len(c.state.added)+len(c.state.removed) == 0 && !c.attestDue(now) || now.Before(c.nextList) {
 			return nil
 		}
 		if err := c.decide(ctx); err != nil {
@@ -43,6 +44,9 @@ func (c *copier) declare(ctx context.Context) error {
 		return err
 	}
 	c.nextList = now.Add(c.m.cfg.ManifestEvery)
+	if m.Complete > 0 {
+		c.attested = time.UnixMilli(m.Complete).UTC()
+	}
 	if !m.Base {
 		return nil
 	}
@@ -102,7 +106,7 @@ func (c *copier) decide(ctx context.Context) error {
 	s := c.state
 	m := manifest.Manifest{
 		Chain: s.head.Chain, Number: s.head.Number + 1, Label: c.Label, Previous: s.head.SHA256,
-		Time: c.m.cfg.Clock.Now().UnixMilli(),
+		Time: c.m.cfg.Clock.Now().UnixMilli(), Complete: millis(c.complete()),
 	}
 	if m.Chain == "" {
 		m.Chain = manifest.NewChain()

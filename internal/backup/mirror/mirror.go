@@ -33,6 +33,7 @@ type Mirror struct {
 	released map[string]bool  // names that the source was told to remove and still shows; guarded by mu
 	looks    int              // how often all of the source was seen; guarded by mu
 	lastSeen time.Time        // of the newest file that ever came; guarded by mu
+	shown    time.Time        // up to when all that happened was seen; guarded by mu
 	holds    int              // guarded by mu: restores of this process that run
 }
 
@@ -169,7 +170,12 @@ func (m *Mirror) pause(ctx context.Context, wake <-chan struct{}, d time.Duratio
 
 // look takes new files in, lets go of those that all have, and holds the bound.
 func (m *Mirror) look(ctx context.Context) {
-	err := errors.Join(m.take(ctx), m.release(ctx))
+	complete := m.cfg.Complete() // asked first: what it speaks of is shown
+	taken := m.take(ctx)
+	if taken == nil {
+		m.shownUntil(complete)
+	}
+	err := errors.Join(taken, m.release(ctx))
 	if ctx.Err() != nil {
 		return
 	}

@@ -230,7 +230,7 @@ func TestANewDestinationWaitsForAFull(t *testing.T) {
 // what a destination loses comes again from there.
 func TestASourceMayKeepItsFiles(t *testing.T) {
 	inBubble(t, []string{"a"}, func(t *testing.T, w *world) {
-		w.cfg.Source = keeping{w.spool}
+		w.cfg.Source, w.unsure = keeping{w.spool}, true
 		w.start()
 		w.full()
 		w.run(10)

@@ -9,6 +9,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
+	"panshi/internal/errs"
 )
 
 // reconcile compares the journal with the destination once after a start, before
@@ -32,6 +33,9 @@ func (c *copier) adopt(ctx context.Context) error {
 	}
 	if err != nil {
 		return err
+	}
+	if len(log.Heads) == 0 && len(log.Findings) > 0 {
+		return foreign(log.Findings[0].Name)
 	}
 	if err := c.unlisted(ctx, log.Live); err != nil {
 		return err
@@ -58,6 +62,12 @@ func (c *copier) adopt(ctx context.Context) error {
 		return nil
 	}
 	return c.note(events...)
+}
+
+// foreign is why nothing is written to a place that is new to this machine: all
+// manifests there are somebody else's, and so may be what looks like rubbish.
+func foreign(name string) error {
+	return errs.New(errs.Integrity, "backup_place_foreign", "this destination holds another shop's copies; nothing is written there").With("name", name)
 }
 
 // unlisted adds the segments that no manifest lists and that this shop made: the

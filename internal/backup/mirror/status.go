@@ -24,6 +24,9 @@ type Status struct {
 	Reach      backup.Reach
 	Restorable bool
 	Head       manifest.Head // newest manifest
+	// Complete is up to when everything that happened is there and listed, as a
+	// manifest of this run says; zero if none did.
+	Complete time.Time
 	// Pending files, and their bytes, wait for this destination; Lag is the age
 	// of the oldest.
 	Pending      int
@@ -80,7 +83,7 @@ func (c *copier) show(err error) {
 	c.status.Objects, c.status.Bytes = len(c.state.live), c.state.bytes
 	c.status.Listed = len(c.state.live) - len(c.state.added)
 	c.status.Reach, c.status.Restorable = reach, found
-	c.status.Head = c.state.head
+	c.status.Head, c.status.Complete = c.state.head, c.attested
 	c.status.Unread, c.status.Kept, c.status.Left = c.told.Load(), c.keeps, len(c.state.left)
 }
 

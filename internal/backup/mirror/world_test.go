@@ -3,8 +3,6 @@ package mirror_test
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -17,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/faultdest"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
@@ -83,6 +82,8 @@ type world struct {
 	alerts []mirror.Alert // guarded by mu
 	wanted []string       // guarded by mu: labels that asked for a full
 
+	dice       *backuptest.Dice
+	unsure     bool   // the spool does not know whether it has everything
 	tx         uint64 // last transaction of the log
 	generation uint64
 }
@@ -107,6 +108,12 @@ func newWorld(t *testing.T, labels ...string) *world {
 	w.cfg = mirror.Defaults(mirror.Config{
 		Dir: w.state, Source: w.spool, Keys: w.keys, Clock: w.clock, Log: slog.New(slog.DiscardHandler),
 		Alert: w.alert, WantFull: w.wantFull,
+		Complete: func() time.Time {
+			if w.unsure {
+				return time.Time{}
+			}
+			return w.clock.Now()
+		},
 		Sums: func(context.Context) (manifest.Sums, error) {
 			return manifest.Sums{Rows: map[string]int64{"orders": 3}}, nil
 		},
@@ -185,11 +192,11 @@ func (w *world) write(name string, content []byte) {
 }
 
 // random gives up to 4 KiB of noise.
-func random() []byte {
-	var n [2]byte
-	_, _ = rand.Read(n[:])
-	content := make([]byte, 200+binary.LittleEndian.Uint16(n[:])%4000)
-	_, _ = rand.Read(content)
+func (w *world) random() []byte {
+	content := make([]byte, 200+w.dice.IntN(4000))
+	for i := range content {
+		content[i] = byte(w.dice.IntN(256))
+	}
 	return content
 }
 
@@ -198,7 +205,7 @@ func (w *world) segment() string {
 	w.t.Helper()
 	w.tx++
 	s := backup.Segment{Generation: w.generation, Min: w.tx, Max: w.tx, Time: w.clock.Now()}
-	w.write(s.Name(), random())
+	w.write(s.Name(), w.random())
 	return s.Name()
 }
 
@@ -207,7 +214,7 @@ func (w *world) full() string {
 	w.t.Helper()
 	s := backup.Segment{Generation: w.generation, Level: backup.FullLevel, Min: 1, Max: max(w.tx, 1), Time: w.clock.Now()}
 	w.tx = s.Max
-	w.write(s.Name(), random())
+	w.write(s.Name(), w.random())
 	return s.Name()
 }
 
@@ -293,12 +300,15 @@ func (w *world) set(label string, r faultdest.Rule) {
 	require.NoError(w.t, w.places[label].Set(w.t.Context(), r))
 }
 
-// inBubble runs a test in fake time and stops its mirror at the end.
+// inBubble runs a test in fake time and stops its mirror at the end. What is
+// written and at what time of the day it begins are of a printed seed.
 func inBubble(t *testing.T, labels []string, test func(t *testing.T, w *world)) {
 	t.Helper()
+	dice := backuptest.NewDice(t)
 	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Duration(dice.IntN(int(24 * time.Hour))))
 		w := newWorld(t, labels...)
-		w.stop = func() {}
+		w.dice, w.stop = dice, func() {}
 		defer func() { w.stop() }()
 		test(t, w)
 	})

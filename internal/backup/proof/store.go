@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	cardsFile = "cards.json"
-	ending    = ".json"
+	cardsFile   = "cards.json"
+	standbyFile = "standby.json"
+	// offlineDir holds the records of offline disks. No label has a dot.
+	offlineDir = "offline.d"
+	ending     = ".json"
 	// kept is how many records of a destination stay.
 	kept = 400
 )
@@ -32,7 +35,7 @@ func NewStore(dir string, signer ed25519.PublicKey) *Store { return &Store{dir, 
 
 // Keep signs a record and keeps it durably. Code backup_proof_unwritable.
 func (s *Store) Keep(r Record, signer Signer) error {
-	content, err := encode(kindProof, r, signer)
+	content, err := Encode(kindProof, r, signer)
 	if err != nil {
 		return err
 	}
@@ -43,22 +46,24 @@ func (s *Store) Keep(r Record, signer Signer) error {
 	return s.thin(dir)
 }
 
-// KeepCards signs and keeps the record of a bundle of card keys, in the place of
-// the last one.
-func (s *Store) KeepCards(r CardsRecord, signer Signer) error {
-	content, err := encode(kindCards, r, signer)
-	if err != nil {
-		return err
-	}
-	if err := keep(s.dir, cardsFile, content); err != nil {
-		return unwritable(err)
-	}
-	return nil
-}
-
 // Last gives the newest record of a destination, good or not; nil if there is
 // none. Code backup_proof_unreadable.
 func (s *Store) Last(label string) (*Record, error) {
+	return s.newest(label, func(Record) bool { return true })
+}
+
+// Newest gives the newest record of a destination and the newest good one, as
+// Last does.
+func (s *Store) Newest(label string) (last, good *Record, err error) {
+	last, err = s.Last(label)
+	if err != nil || last == nil || last.Good() {
+		return last, last, err
+	}
+	good, err = s.newest(label, Record.Good)
+	return last, good, err
+}
+
+func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
@@ -69,27 +74,11 @@ func (s *Store) Last(label string) (*Record, error) {
 			return nil, unreadable(err)
 		}
 		var r Record
-		if decode(kindProof, content, s.signer, &r) == nil && r.Destination == label {
+		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label && want(r) {
 			return &r, nil
 		}
 	}
 	return nil, nil //nolint:nilnil // nothing was proved, which is no failure
-}
-
-// Cards gives the record of the bundle of card keys; nil if there is none.
-func (s *Store) Cards() (*CardsRecord, error) {
-	content, err := os.ReadFile(filepath.Join(s.dir, cardsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // no bundle was written, which is no failure
-	}
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	var r CardsRecord
-	if decode(kindCards, content, s.signer, &r) != nil {
-		return nil, nil //nolint:nilnil,nilerr // what we did not sign counts as absent
-	}
-	return &r, nil
 }
 
 // recordsIn lists the records in a directory, oldest first.

@@ -75,6 +75,42 @@ func TestOnlyOurOwnRecordsCount(t *testing.T) {
 	require.Equal(t, &want, cards)
 }
 
+// The newest of all offline disks counts, and each disk's own is found.
+func TestOfflineDisksAndTheStandbyAreRemembered(t *testing.T) {
+	t.Parallel()
+	public, private := drawn(t)
+	dir := t.TempDir()
+	s := NewStore(dir, public)
+	none, err := s.Offline()
+	require.NoError(t, err)
+	require.Nil(t, none)
+	blue := Offline{Disk: "b", Label: "blue", At: now()}
+	red := Offline{Disk: "r", Label: "red", At: now().Add(time.Hour)}
+	require.NoError(t, s.KeepOffline(red, private))
+	require.NoError(t, s.KeepOffline(blue, private))
+	newest, err := s.Offline()
+	require.NoError(t, err)
+	require.Equal(t, &red, newest)
+	_, stranger := drawn(t)
+	require.NoError(t, s.KeepOffline(Offline{Disk: "x", At: now().Add(2 * time.Hour)}, stranger))
+	newest, err = s.Offline()
+	require.NoError(t, err)
+	require.Equal(t, &red, newest, "of another shop")
+	one, err := s.OfflineOf("b")
+	require.NoError(t, err)
+	require.Equal(t, &blue, one)
+	require.NoError(t, os.Rename(filepath.Join(dir, offlineDir, "b.json"), filepath.Join(dir, offlineDir, "c.json")))
+	one, err = s.OfflineOf("c")
+	require.NoError(t, err)
+	require.Nil(t, one, "of another disk")
+
+	standby := Standby{Seen: now(), Behind: time.Second}
+	require.NoError(t, s.KeepStandby(standby, private))
+	seen, err := s.Standby()
+	require.NoError(t, err)
+	require.Equal(t, &standby, seen)
+}
+
 // A year of daily proofs stays, and not for ever.
 func TestOldRecordsGo(t *testing.T) {
 	t.Parallel()

@@ -25,15 +25,15 @@ type Config struct {
 	Keep time.Duration `json:"keep"`
 	// KeepFine is how long every Interval can be restored.
 	KeepFine time.Duration `json:"keep_fine"`
-	// FullEvery is how often the whole database is written, from which
-	// restoring starts.
+	// FullEvery is how often the whole database is written, from which restoring
+	// starts, beside once every day between 03:00 and 05:00; 0 is not beside.
 	FullEvery time.Duration `json:"full_every"`
 }
 
 // Defaults are the values of a shop that is told nothing.
 func Defaults() Config {
 	const day = 24 * time.Hour
-	return Config{SpoolMax: 32 << 30, Interval: time.Second, Keep: 7 * day, KeepFine: day, FullEvery: day}
+	return Config{SpoolMax: 32 << 30, Interval: time.Second, Keep: 7 * day, KeepFine: day}
 }
 
 // Beside is the usual place of the spool of a data directory.
@@ -57,7 +57,9 @@ func (c Config) Validate() error {
 	}
 	const year = 366 * 24 * time.Hour
 	span("backup.interval", c.Interval, 100*time.Millisecond, time.Minute, "100ms to 1m")
-	span("backup.full_every", c.FullEvery, time.Minute, 7*24*time.Hour, "1m to 168h")
+	if c.FullEvery != 0 {
+		span("backup.full_every", c.FullEvery, time.Minute, 7*24*time.Hour, "0 (only the daily one), or 1m to 168h")
+	}
 	span("backup.keep", c.Keep, time.Hour, 10*year, "1h to ten years")
 	span("backup.keep_fine", c.KeepFine, 5*time.Minute, c.Keep, "5m to backup.keep")
 	if c.SpoolMax != 0 && c.SpoolMax < 64<<20 {

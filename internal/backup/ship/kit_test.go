@@ -13,6 +13,7 @@ import (
 
 	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/restore"
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
@@ -27,6 +28,7 @@ type shop struct {
 	cipher tink.StreamingAEAD
 	cfg    ship.Config
 	hasty  bool // the log starts over often
+	clock  clock.Clock
 
 	needed func(spool.File) bool
 	passed func(path string) // looks at a restore that passes restore.Target.Via
@@ -41,12 +43,12 @@ func newShop(t testing.TB) *shop {
 	cfg.Interval = 100 * time.Millisecond
 	dir := t.TempDir()
 	cfg.Spool = filepath.Join(dir, "spool")
-	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: backuptest.Cipher(t), cfg: cfg, needed: func(spool.File) bool { return false }}
+	return &shop{t: t, data: filepath.Join(dir, "data"), cipher: backuptest.Cipher(t), cfg: cfg, clock: clock.System{}, needed: func(spool.File) bool { return false }}
 }
 
 // at is the same spool and keys with another data directory.
 func (s *shop) at(data string) *shop {
-	return &shop{t: s.t, data: data, cipher: s.cipher, cfg: s.cfg, needed: s.needed}
+	return &shop{t: s.t, data: data, cipher: s.cipher, cfg: s.cfg, clock: s.clock, needed: s.needed}
 }
 
 func (s *shop) path() string { return filepath.Join(s.data, sqlite.FileName) }
@@ -54,14 +56,14 @@ func (s *shop) path() string { return filepath.Join(s.data, sqlite.FileName) }
 // open starts shipping as the program does.
 func (s *shop) open() {
 	s.t.Helper()
-	s.ship = ship.New(s.cfg, s.data, s.path(), s.needed, clock.System{}, slog.New(slog.DiscardHandler))
+	s.ship = ship.New(s.cfg, s.data, s.path(), s.needed, s.clock, slog.New(slog.DiscardHandler))
 	if s.hasty {
 		s.ship.Hasten()
 	}
 	var err error
 	s.db, err = sqlite.Open(s.t.Context(), sqlite.Config{Dir: s.data, Checkpointer: s.ship})
 	require.NoError(s.t, err)
-	require.NoError(s.t, s.ship.Start(s.t.Context(), s.cipher))
+	require.NoError(s.t, s.ship.Start(s.t.Context(), s.cipher, schedule.NewDaily("a shop", time.UTC)))
 }
 
 func (s *shop) close() {

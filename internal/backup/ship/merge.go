@@ -110,8 +110,8 @@ func (s *Shipper) WantFull() {
 	}
 }
 
-// fullIfDue writes a whole copy when somebody wants one, or when the last one is
-// old and something has changed since.
+// fullIfDue writes a whole copy when somebody wants one, or when its time has
+// come. What has a time that is not yet and has everything stays the last one.
 func (s *Shipper) fullIfDue(ctx context.Context) error {
 	newest, ok := s.client.shipped()
 	if !ok {
@@ -123,10 +123,32 @@ func (s *Shipper) fullIfDue(ctx context.Context) error {
 		s.wanted.CompareAndSwap(false, err != nil)
 		return err
 	}
-	if newest.Last == whole.Last || s.clock.Now().Sub(whole.Time) < s.cfg.FullEvery {
+	now := s.clock.Now()
+	if !s.fullDue(whole.Time, now) || newest.Last == whole.Last && whole.Time.After(now) {
 		return nil
 	}
 	return s.full(ctx)
+}
+
+// fullDue tells whether it is time for a whole copy: the moment of the day has
+// come, or the interval that was asked for has passed.
+func (s *Shipper) fullDue(last, now time.Time) bool {
+	return s.daily.Due(last, now) || s.cfg.FullEvery > 0 && now.Sub(last) >= s.cfg.FullEvery
+}
+
+// Fulls tells when the last whole copy was written and when the next one will
+// be.
+func (s *Shipper) Fulls() (last, next time.Time) {
+	if s.client == nil {
+		return time.Time{}, time.Time{}
+	}
+	now := s.clock.Now()
+	last = s.lastWhole().Time
+	next = s.daily.When(last, now)
+	if s.cfg.FullEvery > 0 && last.Add(s.cfg.FullEvery).Before(next) {
+		next = last.Add(s.cfg.FullEvery)
+	}
+	return last, next
 }
 
 // lastWhole is the newest whole copy of the generation: a snapshot, or the file

@@ -20,6 +20,7 @@ type progress struct {
 	sent    int64     // guarded by mu; commits known to be in the spool
 	read    int       // guarded by mu; pages of the log known to be in the spool
 	at      time.Time // guarded by mu; when the spool was last known to have everything; zero before the first time
+	until   time.Time // guarded by mu; everything that was committed before is in the spool; zero before the first time
 	failed  error     // guarded by mu; of the last shipment
 }
 
@@ -27,7 +28,8 @@ type progress struct {
 type mark struct {
 	batches int64
 	pages   int
-	idle    bool // nothing new
+	at      time.Time // when it began
+	idle    bool      // nothing new
 }
 
 // committed notes a commit that left the log with some pages.
@@ -46,10 +48,10 @@ func (p *progress) committed(pages int) {
 func (p *progress) begin() mark {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := mark{batches: p.batches, pages: p.pages, idle: p.batches == p.sent && p.failed == nil}
+	m := mark{batches: p.batches, pages: p.pages, at: p.clock.Now(), idle: p.batches == p.sent && p.failed == nil}
 	if m.idle {
 		if !p.at.IsZero() {
-			p.at = p.clock.Now()
+			p.at, p.until = m.at, m.at
 		}
 		return m
 	}
@@ -69,7 +71,7 @@ func (p *progress) end(m mark, err error) {
 	if err != nil {
 		return // what was under way still is: lag goes on from there
 	}
-	p.sent, p.read, p.at, p.under = m.batches, m.pages, now, time.Time{}
+	p.sent, p.read, p.at, p.until, p.under = m.batches, m.pages, now, m.at, time.Time{}
 }
 
 // restarted notes that the log started over, all of it shipped.
@@ -98,6 +100,14 @@ func (p *progress) lag() time.Duration {
 		return 0
 	}
 	return max(now.Sub(oldest), 0)
+}
+
+// complete is the time before which everything that was committed is in the
+// spool, zero before the first shipment.
+func (p *progress) complete() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.until
 }
 
 // last tells when the spool was last known to have everything, and why the last

@@ -16,6 +16,7 @@ import (
 	"github.com/benbjohnson/litestream"
 	"github.com/tink-crypto/tink-go/v2/tink"
 
+	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/db"
@@ -44,6 +45,7 @@ type Shipper struct {
 	log    *slog.Logger
 	limits limits
 
+	daily  schedule.Daily
 	spool  *spool.Spool
 	client *client
 	engine *litestream.DB
@@ -77,9 +79,9 @@ func New(cfg Config, data, path string, needed func(spool.File) bool, clk clock.
 }
 
 // Start opens the spool and begins to ship, by s's own goroutines; the first
-// shipment may be a whole copy, which Start does not wait for. The database is
-// open, its Checkpointer is this shipper, and nobody writes to it yet.
-func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
+// shipment may be a whole copy, which Start does not wait for. daily is when the
+// others are written. The database is open, its Checkpointer is this shipper, and nobody writes to it yet.
+func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD, daily schedule.Daily) error {
 	if strings.ContainsAny(s.path, "?#%") {
 		return errs.Field("data", "ship_path_unusable", "a data directory that is shipped must have none of ?, # and % in its path")
 	}
@@ -87,6 +89,7 @@ func (s *Shipper) Start(ctx context.Context, cipher tink.StreamingAEAD) error {
 	if dir == "" {
 		dir = Beside(s.data)
 	}
+	s.daily = daily
 	var err error
 	if s.spool, err = spool.Create(dir, cipher); err != nil {
 		return err

@@ -32,8 +32,10 @@ type Status struct {
 	Bytes       int64        `json:"bytes"` // in the spool
 	Generations []Generation `json:"generations"`
 
-	// Destinations are the copies elsewhere; told only of a running shop.
-	Destinations []backup.Copy `json:"destinations,omitempty"`
+	// Destinations are the copies elsewhere, Schedule what backups did last and do
+	// next; told only of a running shop.
+	Destinations []backup.Copy    `json:"destinations,omitempty"`
+	Schedule     []backup.Planned `json:"schedule,omitempty"`
 }
 
 // Generation is one unbroken history in a spool.
@@ -56,15 +58,22 @@ func (s *Shipper) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	at, failed := s.progress.last()
 	newest, _ := s.client.shipped()
 	status.Spool, status.Shipping = s.spool.Dir(), true
 	status.Generation, status.Transaction = s.client.generation, newest.Last
-	status.Lag, status.ShippedAt, status.Written = s.Lag(), at, s.client.bytes.Load()
-	if failed != nil {
-		status.Failure = errs.CodeOf(failed)
-	}
+	status.Lag, status.Written = s.Lag(), s.client.bytes.Load()
+	status.ShippedAt, status.Failure = s.Last()
 	return status, nil
+}
+
+// Last tells when the spool was last known to have everything, and the code of
+// what stopped the last shipment, "" if nothing did.
+func (s *Shipper) Last() (at time.Time, failure string) {
+	at, failed := s.progress.last()
+	if failed != nil {
+		failure = errs.CodeOf(failed)
+	}
+	return at, failure
 }
 
 // Look tells what a spool has.
@@ -91,6 +100,10 @@ func Look(ctx context.Context, s *spool.Spool) (Status, error) {
 
 // Lag is the age of the oldest commit that is not in the spool, 0 if all are.
 func (s *Shipper) Lag() time.Duration { return s.progress.lag() }
+
+// Complete is the time before which everything that was committed is in the
+// spool, zero before the first shipment.
+func (s *Shipper) Complete() time.Time { return s.progress.complete() }
 
 // Age is how long ago the spool was last known to have everything; before the
 // first time it is as old as the process thinks time is.

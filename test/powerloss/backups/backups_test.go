@@ -184,7 +184,8 @@ func runMirror(t *testing.T, m *machine, source mirrortest.Spool, keys *seal.Key
 	cfg := mirror.Defaults(mirror.Config{
 		Dir: filepath.Join(m.dir, "state"), Source: source, Keys: keys, Clock: clock.System{}, Log: slog.New(slog.DiscardHandler),
 		Alert: func(mirror.Alert) {}, WantFull: func(string) {},
-		Sums: func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
+		Complete: time.Now,
+		Sums:     func(context.Context) (manifest.Sums, error) { return manifest.Sums{}, nil },
 		Targets: []mirror.Target{
 			{Label: "a", Dest: dest, Retention: mirror.DefaultRetention(), LagAlarm: time.Minute},
 		},

@@ -13,6 +13,9 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
+// patience is how long a disk may be held after its program ended.
+const patience = 10 * time.Second
+
 // Mount is a disk in its place.
 type Mount struct {
 	dir    string
@@ -43,16 +46,23 @@ func (d *Disk) Mount(dir string) (*Mount, error) {
 }
 
 // Unmount takes the disk out of its place and waits until nothing serves it. A
-// program that still uses it gets errors.
+// program that was just killed, or one that looks at all mounts, holds it for a
+// moment on a busy machine; who holds it longer than patience is named.
 func (m *Mount) Unmount() error {
 	if m.server == nil {
 		return nil
 	}
 	server := m.server
 	m.server = nil
-	if err := server.Unmount(); err != nil {
-		// Somebody still holds a file: the place is free at once, the server
-		// ends with its last user.
+	err := server.Unmount()
+	for end := time.Now().Add(patience); errors.Is(err, syscall.EBUSY) && time.Now().Before(end); {
+		time.Sleep(patience / 100)
+		err = server.Unmount()
+	}
+	if err != nil {
+		// The place is free at once, the server ends with its last user, who gets
+		// errors.
+		err = fmt.Errorf("%w; held by %q", err, holders(m.dir))
 		return errors.Join(err, syscall.Unmount(m.dir, syscall.MNT_DETACH))
 	}
 	server.Wait()

@@ -1,0 +1,95 @@
+package kit
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Copied is a shop that copies itself to a directory, and the recovery sheet by
+// which that directory is opened.
+type Copied struct {
+	*Shop
+	Nas   string // the directory
+	Sheet string // the sheet's file
+}
+
+// NewCopied is NewShop with a destination. The shop proves nothing by itself.
+func NewCopied(t testing.TB, p *Platform, settings ...string) *Copied {
+	t.Helper()
+	c := StoppedCopied(t, p, append([]string{"backup.prove=off"}, settings...)...)
+	c.Start()
+	return c
+}
+
+// StoppedCopied is NewCopied without the start, and with what a shop does by
+// itself.
+func StoppedCopied(t testing.TB, p *Platform, settings ...string) *Copied {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "nas")
+	shop := Stopped(t, p, append(settings, NasSetting(dir))...)
+	require.Error(t, shop.TryStart(), "there is no sheet to seal to")
+	r := shop.Run("key", "recovery", "new")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	sheet := filepath.Join(t.TempDir(), "sheet.txt")
+	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
+	return &Copied{shop, dir, sheet}
+}
+
+// NasSetting makes a directory the one destination, called nas.
+func NasSetting(dir string) string {
+	return "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: " + dir + "}]"
+}
+
+// Copies is what `panshi backup status --json` tells of destinations.
+type Copies struct {
+	Transaction  uint64        `json:"transaction"`
+	Lag          time.Duration `json:"lag_ns"`
+	Failure      string        `json:"failure"`
+	Destinations []Copy        `json:"destinations"`
+}
+
+// Copy is one destination of Copies.
+type Copy struct {
+	Label      string   `json:"label"`
+	Restorable bool     `json:"restorable"`
+	Pending    int      `json:"pending"`
+	Failure    string   `json:"failure"`
+	Alarms     []string `json:"alarms"`
+}
+
+// Copies asks how far the copies are. A shipment that failed is no failure of
+// the question.
+func (s *Shop) Copies() (c Copies) {
+	s.t.Helper()
+	r := s.Run("backup", "status", "--json")
+	require.NoError(s.t, json.Unmarshal([]byte(r.Out), &c), "%s%s", r.Out, r.Err)
+	return c
+}
+
+// AwaitCopied waits until the spool has all that was committed, and the one
+// destination all that the spool has. The mirror looks a few times a second, so
+// that only what holds for longer counts.
+func (s *Shop) AwaitCopied() {
+	s.t.Helper()
+	var c Copies
+	held, at := 0, uint64(0)
+	require.Eventually(s.t, func() bool {
+		c = s.Copies()
+		all := c.Lag == 0 && len(c.Destinations) == 1 && c.Destinations[0].Restorable && c.Destinations[0].Pending == 0
+		if held++; !all || c.Transaction != at {
+			held, at = 0, c.Transaction
+		}
+		return held >= 3
+	}, 30*time.Second, 200*time.Millisecond, "%+v", &c)
+}
+
+// RestoreFrom brings a destination back into a directory that does not exist.
+func (c *Copied) RestoreFrom(from, to string, more ...string) Result {
+	c.t.Helper()
+	return c.RunEnv(nil, append([]string{"restore", "--from", from, "--to", to, "--sheet", c.Sheet}, more...)...)
+}
