@@ -13,6 +13,7 @@ import (
 
 type restoreCmd struct {
 	sheetFlags
+	extractFlags
 	From       string  `required:"" placeholder:"PLACE" help:"The spool; or, with --sheet, a destination: its directory, or its label in the configuration."`
 	To         string  `required:"" placeholder:"DIR" help:"The data directory to make; it must not exist."`
 	At         *string `placeholder:"TIME" help:"The state as of then, such as 2026-05-03T14:05:00+08:00 (default the newest)."`
@@ -36,8 +37,12 @@ keys come with their own bundle.
   panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --sheet - --cards /mnt/usb/cards.bundle
   panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --share a.txt --share -
   panshi restore --from oss --to /var/lib/panshi --config panshi.yaml --sheet sheet.txt --credential oss.json
+  panshi restore --from /var/lib/panshi.spool --key-file /var/lib/panshi.key --to ./look --at 2026-05-03T14:05:00+08:00 \
+    --table products --compare /var/lib/panshi
 
-The restored shop goes on with a generation of its own.
+With --table or --order it takes only these rows out, as JSON lines into the new directory --to, to be looked at; with
+--compare it tells which rows the shop there has lost, changed or added since. Card keys, people's data and secrets are
+told as digests only. The restored shop goes on with a generation of its own.
 Exit codes: 0 restored and clean, 1 restored with violations, or failed, 4 the backup has a gap or a damaged file.`
 }
 
@@ -46,6 +51,9 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	request, err := c.request(ctx, t)
 	if err != nil {
 		return err
+	}
+	if c.wanted() {
+		return c.extract(ctx, g, t, request)
 	}
 	g.Data = &c.To
 	cfg, err := g.load(nil)
