@@ -84,9 +84,9 @@ func TestLostRowsAreFoundInABackup(t *testing.T) {
 	require.Empty(t, hits)
 	require.Positive(t, read)
 
-	served := shop.RunEnv(nil, "check", "--data", look)
+	served := shop.RunEnv(nil, "demo", "--data", look)
 	require.NotZero(t, served.Code)
-	require.Contains(t, served.Err, "no shop")
+	require.Contains(t, served.Err, "taken out of a backup")
 	require.NoFileExists(t, filepath.Join(look, sqlite.FileName))
 }
 
