@@ -309,7 +309,7 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key shares new", "key cards", "key destination put",
+		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key shares new", "config history", "config diff", "config rollback", "key cards", "key destination put",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)

@@ -82,6 +82,21 @@ func atRest(cfg Config) shipping {
 	}
 }
 
+// openServed opens the database of a shop that serves. The configuration file is
+// kept as soon as there are keys, and before keys are backed up.
+func openServed(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
+	opened, err := openShipped(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	next := opened.backup.start
+	opened.backup.start = func(ctx context.Context, v *vault.Vault) error {
+		opened.configChanges, opened.configNumber = keepConfig(cfg, log)
+		return next(ctx, v)
+	}
+	return opened, nil
+}
+
 // openShipped opens the SQLite database of a shop that serves, with the shipper
 // as what decides about its log.
 func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
