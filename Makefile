@@ -96,12 +96,13 @@ budget: setup ## count instructions of place, settle and a cached read against t
 perf: build ## measure both engines at all sizes into docs/performance.md (an hour, on a quiet machine)
 	@scripts/perf.sh
 
+.PHONY: failures
+failures: build ## inject every failure of docs/recovery-proof.md, PANSHI_SEEDS times each (default 1)
+	@PANSHI_BIN=$(CURDIR)/bin/panshi scripts/failures.sh $(or $(PANSHI_SEEDS),1)
+
 .PHONY: nightly
-nightly: ## everything, long: ci, all packages under race, a minute of each fuzz function, torture
-	$(MAKE) ci
-	$(MAKE) race RACEPKGS=./...
-	$(MAKE) fuzz FUZZTIME=60s
-	$(MAKE) torture
+nightly: ## everything, long, with a summary: ci, all under race, fuzz, torture, failures, random moments, figures
+	@scripts/nightly.sh
 
 .PHONY: bench
 bench: ## benchmarks of every package

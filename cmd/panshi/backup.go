@@ -15,6 +15,8 @@ import (
 
 type backupCmd struct {
 	Status    backupStatusCmd    `cmd:"" help:"Tell how far shipping is and what the spool has."`
+	Now       backupNowCmd       `cmd:"" help:"Write a whole copy at once and wait until every destination has it."`
+	List      backupListCmd      `cmd:"" help:"List the whole copies of the destinations and how far each restores."`
 	Verify    backupVerifyCmd    `cmd:"" help:"Read every object of the destinations and compare it with the manifests."`
 	Prove     backupProveCmd     `cmd:"" help:"Restore from the destinations to a scratch directory, check, and record it."`
 	Offline   backupOfflineCmd   `cmd:"" help:"Whole copies on a disk that is plugged in weekly and taken away."`
@@ -42,7 +44,7 @@ func (backupStatusCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 		if err := t.result(status, func(w io.Writer) { tellBackup(w, status) }); err != nil {
 			return err
 		}
-		if status.Failure != "" || slices.ContainsFunc(status.Destinations, backup.Copy.Ails) {
+		if status.Failure != "" || len(status.Alarms) > 0 || slices.ContainsFunc(status.Destinations, backup.Copy.Ails) {
 			return errFindings
 		}
 		return nil
@@ -60,8 +62,8 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(out, "shipping to %s: generation %s, transaction %s\n", oneLine(s.Spool), s.Generation, count(int64(s.Transaction)))
 		fmt.Fprintf(out, "lag %s, %s bytes since the start\n", s.Lag.Round(time.Millisecond), count(s.Written))
 	}
-	if s.Failure != "" {
-		fmt.Fprintf(out, "FAILING: %s\n", oneLine(s.Failure))
+	if ails := strings.TrimSpace(strings.Join(append([]string{s.Failure}, s.Alarms...), " ")); ails != "" {
+		fmt.Fprintf(out, "FAILING: %s\n", oneLine(ails))
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "GENERATION\tFILES\tBYTES\tFROM\tTO")
@@ -69,6 +71,9 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, count(int64(g.Files)), count(g.Bytes), localTime(g.From), localTime(g.To))
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
+	if s.Broken != "" {
+		fmt.Fprintf(out, "a history broke off within the last day (%s): what lies between two generations cannot be restored\n", s.Broken)
+	}
 	tellCopies(out, s.Destinations)
 	tellSchedule(out, s.Schedule)
 }

@@ -2,12 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"text/tabwriter"
 	"time"
 
+	"panshi/internal/adminsock"
 	"panshi/internal/app"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/offline"
@@ -55,6 +57,9 @@ func (c backupOfflineWriteCmd) Run(ctx context.Context, g *globals, t *terminal)
 	if err != nil {
 		return err
 	}
+	if r.Generation, r.Complete, err = knownComplete(ctx, cfg); err != nil {
+		return err
+	}
 	m := newMeter(ctx, t, "offline")
 	began := m.clock()
 	done, err := app.WriteOffline(ctx, cfg, r, t.log(slog.LevelWarn), func(step string, at, of int64) {
@@ -71,6 +76,19 @@ func (c backupOfflineWriteCmd) Run(ctx context.Context, g *globals, t *terminal)
 		return altered(done.Damaged[0])
 	}
 	return nil
+}
+
+// knownComplete asks the shop, if it runs, up to when its spool has everything.
+func knownComplete(ctx context.Context, cfg app.Config) (generation string, at time.Time, err error) {
+	client, err := adminsock.Dial(ctx, cfg.Data)
+	if errors.Is(err, adminsock.ErrNotRunning) {
+		return "", time.Time{}, nil
+	}
+	if err != nil {
+		return "", time.Time{}, err
+	}
+	status, err := client.BackupStatus(ctx)
+	return status.Generation, status.ShippedAt, errors.Join(err, client.Close())
 }
 
 func (c backupOfflineWriteCmd) request() (app.OfflineRequest, error) {

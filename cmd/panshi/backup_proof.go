@@ -116,25 +116,38 @@ func (c backupProveCmd) Run(ctx context.Context, g *globals, t *terminal) error 
 		}
 		scratch = *c.Scratch
 	}
-	p, labels, err := prover(ctx, g, t, c.Labels)
+	all, err := proveAll(ctx, g, t, c.Labels, scratch)
 	if err != nil {
 		return err
 	}
-	var all []proof.Record
-	m := newMeter(ctx, t, "prove")
-	for _, label := range labels {
-		r, err := p.Prove(ctx, label, scratch, func(step string, done, total int64) { m.step(done, total, label+": "+step) })
-		if err != nil {
-			m.end()
-			return err
-		}
-		all = append(all, r)
-	}
-	m.end()
 	if err := t.result(map[string]any{"proofs": all}, func(w io.Writer) { tellProofs(w, all) }); err != nil {
 		return err
 	}
 	return proved(all)
+}
+
+// proveAll proves destinations, all if none is named.
+func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scratch string) ([]proof.Record, error) {
+	p, labels, err := prover(ctx, g, t, named)
+	if err != nil {
+		return nil, err
+	}
+	m := newMeter(ctx, t, "prove")
+	defer m.end()
+	alone, err := p.Alone(ctx, func() { m.say("a drill runs; waiting for its end") })
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = alone.Close() }() // the lock goes with the process
+	var all []proof.Record
+	for _, label := range labels {
+		r, err := p.Prove(ctx, label, scratch, func(step string, done, total int64) { m.step(done, total, label+": "+step) })
+		if err != nil {
+			return all, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
 }
 
 func proved(all []proof.Record) error {
@@ -273,7 +286,7 @@ func tellChecklist(out io.Writer, items []itemTold) {
 
 // doctorChecklist sums the checklist up in a line.
 func doctorChecklist(ctx context.Context, cfg app.Config) []finding {
-	if cfg.DB.URL != "" || !cfg.Backup.Enabled() || len(cfg.Backup.Destinations) == 0 {
+	if !cfg.Ships() || len(cfg.Backup.Destinations) == 0 {
 		return nil // told by what is missing
 	}
 	items, err := app.Checklist(ctx, cfg)

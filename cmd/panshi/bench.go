@@ -22,7 +22,7 @@ import (
 
 type benchCmd struct {
 	Engine    string   `default:"sqlite" placeholder:"NAME" help:"sqlite or postgres (default ${default})."`
-	Scenarios []string `placeholder:"NAME,..." help:"Only these: list, detail, order, sold_out, callback, reveal, import, start, memory."`
+	Scenarios []string `placeholder:"NAME,..." help:"Only these: list, detail, order, sold_out, callback, reveal, import, start, memory; ship, copy, full, restore."`
 	Sizes     []string `default:"1e3" placeholder:"N,..." help:"Orders in the history, and cards behind each product (default ${default})."`
 	Seconds   float64  `default:"5" placeholder:"S" help:"For each scenario; the reference gets as much (default ${default})."`
 	Rounds    int      `default:"5" placeholder:"N" help:"Turns of shop and reference (default ${default})."`
@@ -59,7 +59,12 @@ References:
   list, detail, sold_out   net/http that writes the same bytes
   order, reveal, import    the same rows read and written by the same engine, 64 (import: 400) a commit, no HTTP, no shop
   callback                 RSA verification and AES-GCM opening of the same callbacks, on all cores
-  start                    the same binary starting to tell its version`
+  start                    the same binary starting to tell its version
+
+What keeping everything costs is measured when it is named, on SQLite only: --scenarios ship,copy,full,restore
+  ship, copy               orders of a shop that ships, of one that also copies itself to a directory; reference: one that does neither
+  full                     orders at half of that rate while a whole copy is written and brought away; without, as a figure
+  restore                  panshi restore of that directory, check, start, first order; restic restore of the same file, where installed`
 }
 
 // Run measures, prints, and compares; or shows what was measured before.
@@ -132,7 +137,7 @@ func (c benchCmd) config(g *globals) (bench.Config, error) {
 		Rounds: c.Rounds, Clients: c.Clients, Build: thisBuild(),
 	}
 	if len(cfg.Scenarios) == 0 {
-		cfg.Scenarios = bench.Scenarios()
+		cfg.Scenarios = bench.Usual()
 	}
 	for _, kv := range g.Set {
 		if address, ok := strings.CutPrefix(kv, "db.url="); ok {

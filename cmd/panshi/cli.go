@@ -31,6 +31,7 @@ type commandLine struct {
 	Backup    backupCmd    `cmd:"" help:"What leaves this machine, and how far it is."`
 	Restore   restoreCmd   `cmd:"" help:"Bring a shop back from its spool or a copy elsewhere, as it is or as it was at some time."`
 	Settings  configCmd    `cmd:"" name:"config" help:"The versions of the configuration file, and the way back to one."`
+	Drill     drillCmd     `cmd:"" help:"Rehearse disasters on scratch copies, measure them, and keep signed reports."`
 	Key       keyCmd       `cmd:"" help:"Keys of backups: the recovery sheet, and the bundle of card keys."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a day with the payment platforms' bills; exit 1 if anything differs."`
 	Notify    notifyCmd    `cmd:"" help:"Try the channels of alerts, list and acknowledge alerts."`

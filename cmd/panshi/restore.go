@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"panshi/internal/app"
@@ -21,6 +22,7 @@ type restoreCmd struct {
 	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
 	AcceptSums bool    `help:"Restore although amounts or rows are not what the shop had counted."`
 	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
+	Salvage    bool    `help:"Take what is left of a destination that somebody ruined, though its signed lists are gone or name what is."`
 }
 
 // Help implements kong.HelpProvider.
@@ -76,7 +78,7 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 }
 
 func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreRequest, error) {
-	r := app.RestoreRequest{From: c.From, AcceptSums: c.AcceptSums}
+	r := app.RestoreRequest{From: c.From, AcceptSums: c.AcceptSums, Salvage: c.Salvage}
 	if err := c.secrets(ctx, t, &r); err != nil {
 		return r, err
 	}
@@ -139,14 +141,29 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, ", %s before the time asked for", r.Lost.Round(time.Millisecond))
 	}
 	fmt.Fprintln(w)
+	if r.Salvaged {
+		fmt.Fprintln(w, "SALVAGED from what was left: nobody can tell what came after this state 由残存对象恢复，其后是否还有数据无从得知")
+	}
 	if r.CardsShut {
 		fmt.Fprintln(w, "card keys are SHUT: bring their own bundle by panshi key cards --place FILE 卡密尚未解锁")
 	}
 	if r.Settings != "" {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
+	tellServer(w, r.Server, to)
 	tellSums(w, r.Sums)
 	tellCheck(w, r.Check, r.Took)
+}
+
+// tellServer says how a shop on PostgreSQL goes on.
+func tellServer(w io.Writer, s app.RestoredServer, to string) {
+	if s.Major == 0 {
+		return
+	}
+	data := oneLine(filepath.Join(to, s.Directory))
+	fmt.Fprintf(w, "the data of the PostgreSQL %d server are in %s; nobody serves them yet. To do so:\n", s.Major, data)
+	fmt.Fprintf(w, "  chown -R postgres: %s && sudo -u postgres /usr/lib/postgresql/%d/bin/pg_ctl -D %s -l %s/log start\n", data, s.Major, data, data)
+	fmt.Fprintf(w, "  panshi serve --data %s --set db.url=postgres://%s@HOST/%s\n", oneLine(to), oneLine(s.Role), oneLine(s.Database))
 }
 
 // tellSums says what the comparison with the shop's own sums came to.

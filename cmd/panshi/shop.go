@@ -22,6 +22,7 @@ type shop struct {
 	adminsock.Operations
 	adminsock.Setup
 	adminsock.Alerts
+	adminsock.Backups
 	close func() error
 }
 
@@ -52,7 +53,7 @@ func openShop(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone)
 func openOnce(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone) (*shop, error) {
 	client, err := adminsock.Dial(ctx, cfg.Data)
 	if err == nil {
-		return &shop{client, client, client, client.Close}, nil
+		return &shop{client, client, client, client, client.Close}, nil
 	}
 	if !errors.Is(err, adminsock.ErrNotRunning) {
 		return nil, err
@@ -64,7 +65,7 @@ func openOnce(ctx context.Context, t *terminal, cfg app.Config, none whatIfNone)
 	if err != nil {
 		return nil, err
 	}
-	return &shop{local, local, local, local.Close}, nil
+	return &shop{local, local, local, local, local.Close}, nil
 }
 
 // noShop says what to do where there is nothing to work on. On a server's

@@ -74,6 +74,13 @@ func TestBadInput(t *testing.T) {
 		{"check --set vault=x", "vault"},
 
 		{"backup", "status"},
+		{"backup now", "--data"},
+		{"backup now --wait=0s", "--wait"},
+		{"backup now x", "x"},
+		{"backup list", "--data"},
+		{"backup list ∅", "<label>"},
+		{"backup list --limit=0", "--limit"},
+		{"backup list --before=yesterday", "--before"},
 		{"backup verify", "--data"},
 		{"backup verify ∅", "<label>"},
 		{"backup verify " + strings.Repeat("l", 33), "<label>"},
@@ -93,6 +100,27 @@ func TestBadInput(t *testing.T) {
 		{"backup offline verify --to x y", "y"},
 		{"backup checklist", "--data"},
 		{"backup checklist x", "x"},
+
+		{"drill", "list"},
+		{"drill list x", "x"},
+		{"drill list", "--data"},
+		{"drill run", "name"},
+		{"drill run flood", "name"},
+		{"drill run disk-lost", "--data"},
+		{"drill run disk-lost --at yesterday", "--at"},
+		{"drill run disk-lost --seed x", "--seed"},
+		{"drill run disk-lost --scratch=", "--scratch"},
+		{"drill run ransomware --offline=", "--offline"},
+		{"drill run disk-lost --destination=", "--destination"},
+		{"drill run disk-lost --destination " + strings.Repeat("l", 33), "--destination"},
+		{"drill run disk-lost --cards nowhere", "--cards"},
+		{"drill run disk-lost --sheet " + cards, "recovery"},
+		{"drill all x", "x"},
+		{"drill all", "--data"},
+		{"drill reports flood", "name"},
+		{"drill show", "report"},
+		{"drill show ∅", "<report>"},
+		{"drill show runbook", "--data"},
 
 		{"serve --http", "--http"},
 		{"serve --http=", "--http"},
@@ -309,7 +337,9 @@ func TestHelp(t *testing.T) {
 	for _, command := range []string{
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
-		"backup status", "backup verify", "backup prove", "backup checklist", "restore", "key recovery new", "key shares new", "config history", "config diff", "config rollback", "key cards", "key destination put",
+		"backup status", "backup now", "backup list", "backup verify", "backup prove", "backup checklist", "restore",
+		"drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key shares new", "key cards", "key destination put",
+		"config history", "config diff", "config rollback",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)
@@ -319,7 +349,7 @@ func TestHelp(t *testing.T) {
 		}
 		require.Contains(t, got.out, "--data=DIR")
 	}
-	for _, later := range []string{"drill", "promote", "audit", "bench-part"} {
+	for _, later := range []string{"promote", "audit", "bench-part"} {
 		require.NotContains(t, bare.out, "\n  "+later)
 	}
 	entries, err := os.ReadDir(dir)

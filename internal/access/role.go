@@ -36,7 +36,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.ReconcileRead, perm.ReconcileResolve, perm.ReconcileAdjust,
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 			perm.AlertsRead, perm.AlertsAcknowledge,
-			perm.CreditsRead, perm.CreditsWrite,
+			perm.CreditsRead, perm.CreditsWrite, perm.BackupRead,
 		}
 	case Operator:
 		return []perm.Permission{
@@ -48,7 +48,7 @@ func (r Role) Permissions() []perm.Permission {
 	case Support:
 		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.ContactReveal, perm.CreditsRead}
 	case Engineer:
-		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge}
+		return []perm.Permission{perm.SessionSelf, perm.ProductsRead, perm.PaymentsRead, perm.AlertsRead, perm.AlertsAcknowledge, perm.BackupRead}
 	case Auditor:
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,

@@ -18,6 +18,7 @@
 // # Protocol
 //
 //	POST /v1/check  /v1/import  /v1/demo  /v1/setup_link      GET /v1/status
+//	POST /v1/backup_now       GET /v1/backup
 //	POST /v1/merchant  /v1/account            GET /v1/merchants  /v1/accounts
 //	?request=<JSON>, the file of an import or an account as the body
 //	200 application/x-ndjson, one event a line:

@@ -11,6 +11,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/imports"
 	"panshi/internal/notify"
+	"panshi/internal/order"
 	"panshi/internal/reconcile"
 )
 
@@ -95,8 +96,19 @@ type Status struct {
 	Failing []FailingAccount `json:"failing,omitempty"`
 	// Unreconciled are the days that should be closed by now.
 	Unreconciled reconcile.Late `json:"unreconciled"`
+	// Unshipped is what would be lost with this machine; nil if nothing is copied
+	// to other places.
+	Unshipped *Unshipped `json:"unshipped,omitempty"`
 	// Alerts tells how alerting fares.
 	Alerts notify.Standing `json:"alerts"`
+}
+
+// Unshipped is what no destination is known to have.
+type Unshipped struct {
+	Point  time.Time     `json:"point,omitzero"` // of the newest state that one has; zero: none has any
+	Label  string        `json:"label,omitempty"`
+	Orders []order.Since `json:"orders,omitempty"`
+	More   bool          `json:"more,omitempty"` // there are more than were counted
 }
 
 // FailingAccount is a payment account that failed lately.

@@ -30,6 +30,7 @@ type Shop struct {
 	Operations
 	Setup
 	Alerts
+	Backups
 }
 
 // Serve answers on DIR/admin.sock by shop until ctx ends. Then it cancels the
@@ -41,7 +42,7 @@ func Serve(ctx context.Context, dir string, shop Shop, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	s := &server{ops: shop.Operations, setup: shop.Setup, alerts: shop.Alerts, log: log, peer: peerUID}
+	s := &server{ops: shop.Operations, setup: shop.Setup, alerts: shop.Alerts, backups: shop.Backups, log: log, peer: peerUID}
 	err = s.serve(ctx, ln)
 	if rmErr := os.Remove(filepath.Join(dir, socketName)); rmErr != nil && !errors.Is(rmErr, os.ErrNotExist) {
 		err = errors.Join(err, rmErr)
@@ -51,11 +52,12 @@ func Serve(ctx context.Context, dir string, shop Shop, log *slog.Logger) error {
 
 // server turns requests into calls of the shop. It does not change.
 type server struct {
-	ops    Operations
-	setup  Setup
-	alerts Alerts
-	log    *slog.Logger
-	peer   peerFunc
+	ops     Operations
+	setup   Setup
+	alerts  Alerts
+	backups Backups
+	log     *slog.Logger
+	peer    peerFunc
 }
 
 // strangerKey marks the context of a connection whose peer may not ask.
@@ -105,7 +107,7 @@ func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,
-		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status, "GET /v1/backup": s.backup,
+		"POST /v1/setup_link": s.setupLink, "GET /v1/status": s.status, "GET /v1/backup": s.backup, "POST /v1/backup_now": s.backupNow,
 		"POST /v1/merchant": s.putMerchant, "GET /v1/merchants": s.merchants,
 		"POST /v1/account": s.putAccount, "GET /v1/accounts": s.accounts,
 		"POST /v1/account_rules": s.setAccountRules,

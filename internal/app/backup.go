@@ -10,10 +10,15 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"panshi/internal/adminsock"
+	"panshi/internal/backup"
 	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
@@ -28,6 +33,10 @@ const keysInSpool = "keys"
 type shipping struct {
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
+	// copies is how each destination stands; it asks nobody.
+	copies func() []backup.Copy
+	// now writes a whole copy and waits for the destinations.
+	now nowFunc
 	// work proves what is due until ctx ends.
 	work func(ctx context.Context)
 }
@@ -35,8 +44,8 @@ type shipping struct {
 // spoolDir is where the spool of cfg is, "" if it has none.
 func (c Config) spoolDir() string {
 	switch {
-	case c.DB.URL != "" || !c.Backup.Enabled():
-		return ""
+	case !c.Backup.Enabled() || c.DB.URL != "" && c.Backup.Spool == "" && len(c.Backup.Destinations) == 0:
+		return "" // several machines may serve one database, and one of them ships it
 	case c.Backup.Spool == "":
 		return ship.Beside(c.Data)
 	}
@@ -47,7 +56,7 @@ func (c Config) spoolDir() string {
 func (c Config) validateSpool() error {
 	switch {
 	case c.spoolDir() == "" && len(c.Backup.Destinations) > 0:
-		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which a shop on PostgreSQL or with backup.spool off has not")
+		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which is off (backup.spool)")
 	case c.spoolDir() == "":
 		return nil
 	}
@@ -65,8 +74,12 @@ func (c Config) validateSpool() error {
 // atRest is the backup of a database that nobody ships: it tells what is there.
 func atRest(cfg Config) shipping {
 	return shipping{
-		start: func(context.Context, *vault.Vault) error { return nil },
-		work:  func(context.Context) {},
+		start:  func(context.Context, *vault.Vault) error { return nil },
+		copies: func() []backup.Copy { return nil },
+		work:   func(context.Context) {},
+		now: func(context.Context, adminsock.BackupNowRequest, nowProgress) (adminsock.BackupNowReport, error) {
+			return adminsock.BackupNowReport{}, errNotShipped
+		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			none := ship.Status{Generations: []ship.Generation{}}
 			dir := cfg.spoolDir()
@@ -97,12 +110,22 @@ func openServed(ctx context.Context, cfg Config, log *slog.Logger) (*database, e
 	return opened, nil
 }
 
-// openShipped opens the SQLite database of a shop that serves, with the shipper
-// as what decides about its log.
+// openShipped opens the database of a shop that serves, with what ships it.
 func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
-	if cfg.spoolDir() == "" {
+	switch {
+	case cfg.spoolDir() == "":
 		return openDatabase(ctx, cfg, log)
+	case cfg.DB.URL != "" && !cfg.has(RoleKeeper):
+		return openDatabase(ctx, cfg, log) // a keeper ships
+	case cfg.DB.URL != "":
+		return openShippedServer(ctx, cfg, log)
 	}
+	return openShippedFile(ctx, cfg, log)
+}
+
+// openShippedFile opens the SQLite database with the shipper as what decides
+// about its log.
+func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
 	data, err := filepath.Abs(cfg.Data)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
@@ -111,39 +134,85 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	settings.Spool = cfg.spoolDir()
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	shipper := ship.New(settings, data, filepath.Join(data, sqlite.FileName), mirrored.need, clock.System{}, log)
-	proofs := newProving(cfg, mirrored.told, log)
 	opened, err := openSQLite(ctx, cfg, log, shipper)
 	if err != nil {
 		return nil, err
 	}
-	database := opened.close
-	// Shipping ends first, so that the mirror sees all of it.
-	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
-	opened.backup = shipping{
-		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, shipper, v); err != nil {
-				return err
-			}
-			return mirrored.start(ctx, cfg, opened, shipper, log)
-		},
-		status: func(ctx context.Context) (ship.Status, error) {
-			status, err := shipper.Status(ctx)
-			status.Destinations = cfg.withProofs(mirrored.told())
-			status.Schedule = planned(shipper, settings.Interval, status.Destinations, proofs)
-			return status, err
-		},
-		work: proofs.run,
-	}
-	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
+	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log))
 	return opened, nil
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {
+// shipper is what brings a database into the spool.
+type shipper interface {
+	spooled
+	measured
+	dated
+	Start(ctx context.Context, cipher tink.StreamingAEAD, daily schedule.Daily) error
+	Status(ctx context.Context) (ship.Status, error)
+	Close() error
+}
+
+// spooled is where a mirror finds what there is to copy.
+type spooled interface {
+	Spool() *spool.Spool
+	WantFull()
+	Complete() time.Time
+}
+
+// dated is when something was done last, and is done next.
+type dated interface {
+	Last() (at time.Time, failed string)
+	Fulls() (last, next time.Time)
+}
+
+// measured is what metrics tell of shipping.
+type measured interface {
+	Lag() time.Duration
+	Age() time.Duration
+	Failing() bool
+	Written() int64
+	Size() int64
+	Transaction() uint64
+}
+
+// shipBy has a database shipped and mirrored from its start on until it closes.
+func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *proving) {
+	database := d.close
+	// Shipping ends first, so that the mirror sees all of it.
+	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close()) }
+	d.backup = shippingOf(cfg, d, by, mirrored, proofs)
+	d.gauges = append(d.gauges, shipGauges(by)...)
+}
+
+// shippingOf is the backup of a database that is shipped.
+func shippingOf(cfg Config, d db.DB, by shipper, mirrored *copies, proofs *proving) shipping {
+	return shipping{
+		start: func(ctx context.Context, v *vault.Vault) error {
+			if err := startShipping(ctx, cfg, by, v); err != nil {
+				return err
+			}
+			return mirrored.start(ctx, cfg, d, by, proofs.log)
+		},
+		status: func(ctx context.Context) (ship.Status, error) {
+			status, err := by.Status(ctx)
+			status.Destinations, status.Alarms = cfg.withProofs(mirrored.told()), mirrored.alarms()
+			status.Schedule = planned(by, cfg.Backup.Interval, status.Destinations, proofs)
+			return status, err
+		},
+		copies: func() []backup.Copy { return cfg.withProofs(mirrored.told()) },
+		work:   proofs.run,
+		now: func(ctx context.Context, r adminsock.BackupNowRequest, progress nowProgress) (adminsock.BackupNowReport, error) {
+			return backupNow(ctx, by, mirrored, r, progress)
+		},
+	}
+}
+
+func startShipping(ctx context.Context, cfg Config, by shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
+	return by.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no
@@ -157,7 +226,7 @@ func extendVault(ctx context.Context, cfg Config) error {
 
 // shipGauges tell how far shipping is. They are computed when they are read, so
 // that none stands still when shipping does.
-func shipGauges(s *ship.Shipper) []gauge {
+func shipGauges(s measured) []gauge {
 	return []gauge{
 		{name: "panshi_backup_lag_seconds", help: "Age of the oldest commit that is not in the spool.", read: func() float64 { return s.Lag().Seconds() }},
 		{name: "panshi_backup_shipped_age_seconds", help: "How long ago the spool was last known to have everything.", read: func() float64 { return s.Age().Seconds() }},

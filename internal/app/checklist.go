@@ -27,28 +27,61 @@ const lookFor = 20 * time.Second
 // Checklist judges how well the shop of cfg is kept, by what signed manifests and
 // signed records say. A shop without a recovery sheet has no evidence at all.
 func Checklist(ctx context.Context, cfg Config) ([]proof.Item, error) {
-	now := clock.System{}.Now()
-	keys, err := backupKeys(cfg)
-	if errs.CodeOf(err) == "backup_keys_missing" || cfg.spoolDir() == "" {
-		return proof.Judge(proof.Evidence{CardsNow: cfg.cardsDigest()}, now), nil
-	}
+	copies, err := cfg.look(ctx)
 	if err != nil {
 		return nil, err
 	}
-	store := cfg.proofs(keys)
+	return cfg.judge(copies, clock.System{}.Now())
+}
+
+// look reads the manifests of all destinations, which may be far away and slow.
+func (c Config) look(ctx context.Context) ([]proof.Copy, error) {
+	keys, err := c.evidenceKeys()
+	if keys == nil {
+		return nil, err
+	}
+	var copies []proof.Copy
+	for _, label := range c.Backup.labels() {
+		copies = append(copies, c.lookAt(ctx, label, keys))
+	}
+	return copies, ctx.Err()
+}
+
+// judge judges copies that were looked at, by the records of now. It reads
+// nothing but these.
+func (c Config) judge(copies []proof.Copy, now time.Time) ([]proof.Item, error) {
+	keys, err := c.evidenceKeys()
+	if err != nil {
+		return nil, err
+	}
+	if keys == nil {
+		return proof.Judge(proof.Evidence{CardsNow: c.cardsDigest()}, now), nil
+	}
+	store := c.proofs(keys)
 	e, err := recorded(store)
 	if err != nil {
 		return nil, err
 	}
-	e.CardsNow = cfg.cardsDigest()
-	for _, label := range cfg.Backup.labels() {
-		c := cfg.lookAt(ctx, label, keys)
-		if c.Proof, err = store.Last(label); err != nil {
+	e.CardsNow, e.Copies = c.cardsDigest(), slices.Clone(copies)
+	for i := range e.Copies {
+		if e.Copies[i].Proof, err = store.Last(e.Copies[i].Label); err != nil {
 			return nil, err
 		}
-		e.Copies = append(e.Copies, c)
 	}
-	return proof.Judge(e, now), ctx.Err()
+	return proof.Judge(e, now), nil
+}
+
+// evidenceKeys are the keys that evidence is signed with; nil for a shop that has
+// no evidence.
+func (c Config) evidenceKeys() (*seal.Keys, error) {
+	if c.spoolDir() == "" {
+		return nil, nil //nolint:nilnil // a shop on PostgreSQL is no failure
+	}
+	keys, err := backupKeys(c)
+	if errs.CodeOf(err) == "backup_keys_missing" {
+		return nil, nil //nolint:nilnil // neither is one without a sheet
+	}
+	return keys, err
 }
 
 // recorded is the evidence that is kept as single records.

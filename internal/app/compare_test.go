@@ -17,6 +17,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/feed"
+	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
@@ -141,7 +142,7 @@ func (s *countedShop) copyOut(t *testing.T) {
 	require.NoError(t, err)
 	source, err := feed.Open(ctx, files, s.cfg.mirrorDir())
 	require.NoError(t, err)
-	m, err := mirrorOf(ctx, s.cfg, source, keys, targets, s.counted, slog.New(slog.DiscardHandler))
+	m, err := mirrorOf(ctx, s.cfg, source, keys, targets, s.shipper, s.counted.sums, func(mirror.Alert) {}, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()

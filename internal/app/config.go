@@ -17,6 +17,7 @@ import (
 	"github.com/knadh/koanf/v2"
 
 	"panshi/internal/archive"
+	"panshi/internal/backup/pgship"
 	"panshi/internal/backup/schedule"
 	"panshi/internal/backup/ship"
 	"panshi/internal/cache"
@@ -109,7 +110,8 @@ func Defaults() Config {
 	return Config{
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
-		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(), Backup: BackupConfig{Config: ship.Defaults(), Prove: schedule.EveryFull},
+		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
+		Backup: BackupConfig{Config: ship.Defaults(), Prove: schedule.EveryFull, Postgres: PostgresBackup{Settings: pgship.Defaults()}},
 	}
 }
 
@@ -144,7 +146,7 @@ const envPrefix = "PANSHI_"
 // tools around the program are left alone.
 func fromEnv(name, value string) (string, any) {
 	switch name {
-	case "PANSHI_FAULT", "PANSHI_CLOCK_AHEAD", "PANSHI_BIN", "PANSHI_TORTURE", "PANSHI_SANDBOX", "PANSHI_TEST_ENGINE":
+	case "PANSHI_FAULT", "PANSHI_CLOCK_AHEAD", "PANSHI_BIN", "PANSHI_TORTURE", "PANSHI_SANDBOX", "PANSHI_TEST_ENGINE", "PANSHI_SEED":
 		return "", nil
 	}
 	key := strings.ToLower(strings.TrimPrefix(name, envPrefix))
@@ -242,7 +244,7 @@ func (c Config) Validate() error {
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
 		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
-		c.Notify.Validate(), c.Backup.Validate(),
+		c.Notify.Validate(), c.Backup.Validate(), c.Backup.Postgres.Validate(),
 		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }

@@ -25,6 +25,7 @@ type BackupConfig struct {
 	ship.Config `json:",squash"` //nolint:staticcheck // the tag is mapstructure's, which reads "json" here
 
 	Destinations []DestinationConfig `json:"destinations"`
+	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.
@@ -205,13 +206,18 @@ func (d DestinationConfig) target(dest backup.Destination, now clock.Clock, obse
 	}
 	t := mirror.Target{
 		Label: d.Label, Region: d.Region, Dest: backup.Retry(dest, retry), LagAlarm: d.LagAlarm, LockFor: d.LockFor,
-		Retention: mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls},
-	}
-	if t.Retention == (mirror.Retention{}) {
-		t.Retention = mirror.DefaultRetention()
+		Retention: d.retention(),
 	}
 	if t.LagAlarm == 0 {
 		t.LagAlarm = 15 * time.Minute
 	}
 	return t
+}
+
+// retention is what the destination keeps.
+func (d DestinationConfig) retention() mirror.Retention {
+	if r := (mirror.Retention{Fine: d.Fine, Window: d.Window, Daily: d.Daily, Fulls: d.Fulls}); r != (mirror.Retention{}) {
+		return r
+	}
+	return mirror.DefaultRetention()
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"panshi/internal/backup/extract"
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/restore"
 	"panshi/internal/clock"
 	"panshi/internal/db/sqlite"
@@ -111,6 +112,13 @@ func (e *extraction) database(ctx context.Context, cfg Config, r RestoreRequest,
 	v, err := vault.Open(from.keys)
 	if err != nil {
 		return plan, err
+	}
+	is, err := pgrestore.New(from.source, v.Backup(), e.progress).Holds(ctx, restore.Target{At: r.At})
+	if err != nil {
+		return plan, err
+	}
+	if is {
+		return plan, errs.New(errs.Conflict, "extract_server", "this is the backup of a PostgreSQL server: restore it whole, start it, and look there")
 	}
 	restorer := restore.New(from.source, v.Backup(), e.progress)
 	plan, sums, err := planOf(ctx, restorer, from, r.At)

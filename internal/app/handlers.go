@@ -98,8 +98,8 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 	_, err = consoleapi.New(mux, Version(), consoleapi.Deps{
 		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Accounts: s.router, Reconcile: s.reconcile,
 		Approvals: s.approvals, Changes: s.accounts, Settings: consoleSettings, Trail: audit.NewReader(s.db),
-		Alerts: staffAlerts{s},
-		Vault:  s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,
+		Alerts: staffAlerts{s}, Backups: staffBackups{s},
+		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,
 	})
 	return mux, err
 }

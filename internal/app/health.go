@@ -84,7 +84,7 @@ func (s *Shop) metricsRoute(guarded func() int64) web.Route {
 	for _, g := range slices.Concat([]gauge{inFlight, s.bulkheadGauge()}, s.db.gauges, s.readyGauges(), s.alertGauges()) {
 		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: g.name, Help: g.help, ConstLabels: g.labels}, g.read))
 	}
-	registry.MustRegister(newAccountHealth(s.router), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(newAccountHealth(s.router), newCopyHealth(s.db.backup.copies), collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	handler := promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
 	return web.Route{
 		Method: http.MethodGet, Pattern: "/metrics", Permission: perm.Anyone, Priority: perm.Critical, Limit: web.LimitStatic,

@@ -17,9 +17,9 @@ import (
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
 	"panshi/internal/backup/feed"
+	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
-	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/db"
@@ -41,6 +41,7 @@ const (
 type copies struct {
 	wanted  bool // there are destinations
 	running atomic.Pointer[mirroring]
+	recent  recentAlarms
 }
 
 // mirroring is a mirror that runs.
@@ -55,9 +56,9 @@ type mirroring struct {
 // longer than the data directory.
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
-// start copies the spool of a shipper to the destinations of cfg, if there are
+// start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, d db.DB, shipper *ship.Shipper, log *slog.Logger) error {
+func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -74,12 +75,12 @@ func (c *copies) start(ctx context.Context, cfg Config, d db.DB, shipper *ship.S
 	if err != nil {
 		return err
 	}
-	source, err := feed.Open(ctx, shipper.Spool(), cfg.mirrorDir())
+	source, err := feed.Open(ctx, by.Spool(), cfg.mirrorDir())
 	if err != nil {
 		return err
 	}
-	counted := newCounting(d, shipper, log)
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, counted, log)
+	counted := newCounting(d, by, log)
+	m, err := mirrorOf(ctx, cfg, source, keys, targets, by, counted.sums, c.recent.note, log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -87,14 +88,16 @@ func (c *copies) start(ctx context.Context, cfg Config, d db.DB, shipper *ship.S
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, counted *counting, log *slog.Logger) (*mirror.Mirror, error) {
+func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled,
+	sums func(context.Context) (manifest.Sums, error), alert func(mirror.Alert), log *slog.Logger,
+) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: func(mirror.Alert) {}, // the mirror writes them to the log
-		Sums:  counted.sums, WantFull: func(string) { counted.shipper.WantFull() }, Complete: counted.shipper.Complete,
+		Alert: alert,
+		Sums:  sums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {
@@ -168,7 +171,7 @@ func (c *copies) told() []backup.Copy {
 	for _, s := range m.Status() {
 		all = append(all, backup.Copy{
 			Label: s.Label, Region: s.Region, Following: s.Following, Restorable: s.Restorable, To: s.Reach.Time, Complete: s.Complete, Full: s.Reach.Full.Time, Objects: s.Objects,
-			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: s.Alarms,
+			Bytes: s.Bytes, Pending: s.Pending, PendingBytes: s.PendingBytes, Lag: s.Lag, Failure: s.Code, Alarms: c.recent.with(s.Label, s.Alarms),
 			Chain: s.Head.Chain, Manifest: s.Head.Number, ManifestSHA256: s.Head.SHA256,
 		})
 	}

@@ -31,6 +31,10 @@ type OfflineRequest struct {
 	From       string // the label of a destination to copy from; "" is the spool
 	Keep       offline.Keep
 	Unmount    bool
+	// Generation and Complete are what a running shop said before: that until then
+	// nothing of this generation is missing in the spool. "" if none runs.
+	Generation string
+	Complete   time.Time
 }
 
 // OfflineDone tells what a run left on the disk.
@@ -155,7 +159,7 @@ func (d *offlineDisk) write(ctx context.Context, r OfflineRequest, start time.Ti
 		return OfflineDone{}, err
 	}
 	done := OfflineDone{
-		Offline: d.record(result, start), Copied: result.Copied, Damaged: result.Damaged, ClockBehind: result.ClockBehind,
+		Offline: d.record(r, result, start), Copied: result.Copied, Damaged: result.Damaged, ClockBehind: result.ClockBehind,
 		Strangers: strangers.Names, Cards: strangers.Cards,
 	}
 	if done.CardsThere = len(strangers.Cards) > 0; len(done.Damaged) > 0 {
@@ -164,13 +168,17 @@ func (d *offlineDisk) write(ctx context.Context, r OfflineRequest, start time.Ti
 	return done, d.cfg.proofs(d.keys).KeepOffline(done.Offline, d.keys)
 }
 
-func (d *offlineDisk) record(r offline.Result, start time.Time) proof.Offline {
+func (d *offlineDisk) record(asked OfflineRequest, r offline.Result, start time.Time) proof.Offline {
 	now := clock.System{}.Now()
 	full, _ := feed.File(r.Set.Full, 0)
-	return proof.Offline{
+	record := proof.Offline{
 		Disk: d.marker.Disk, Label: d.marker.Label, Apart: d.apart, At: now.UTC(), Took: int64(now.Sub(start)), Generation: full.Generation,
 		Transaction: r.Set.End, Time: time.UnixMilli(r.Set.Time).UTC(), Objects: r.Objects, Bytes: r.Bytes, Sets: len(r.Sets), Head: r.Head,
 	}
+	if asked.From == "" && asked.Generation == full.Generation {
+		record.Complete = asked.Complete.UTC()
+	}
+	return record
 }
 
 // offlineSource is the spool, which is nearest and newest, or a destination that

@@ -21,6 +21,7 @@ var (
 	_ adminsock.Operations = (*Shop)(nil)
 	_ adminsock.Setup      = (*Shop)(nil)
 	_ adminsock.Alerts     = (*Shop)(nil)
+	_ adminsock.Backups    = (*Shop)(nil)
 )
 
 // asCommand notes in ctx that a command acts.

@@ -11,10 +11,10 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/proof"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
-	"panshi/internal/backup/tally"
 	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
@@ -208,6 +208,9 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	if dir, err = filepath.Abs(dir); err != nil {
 		return errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
 	}
+	if err := pgrestore.LetThrough(dir); err != nil {
+		return err
+	}
 	from, err := p.origin(ctx, r.Destination, filepath.Join(dir, "from"))
 	if err != nil {
 		return err
@@ -220,7 +223,7 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	}
 	r.Generation, r.Transaction, r.Time, r.Full = done.Generation, done.Transaction, done.Time, done.Files[0].Time
 	r.Restored, r.Invariants, r.Violations = done.Bytes, len(done.Check.Results), done.Check.Violations
-	return countIn(ctx, there, p.log, r)
+	return countIn(ctx, there, done.Server, p.log, r)
 }
 
 func (p *Prover) origin(ctx context.Context, label, work string) (origin, error) {
@@ -242,19 +245,14 @@ func (c Config) elsewhere(dir string) Config {
 }
 
 // countIn adds up the restored shop.
-func countIn(ctx context.Context, there Config, log *slog.Logger, r *proof.Record) error {
-	shop, err := OpenLocal(ctx, there.scratch(there.Data, there.Vault.KeyFile), log)
-	if err != nil {
-		return err
-	}
-	var sums manifest.Sums
-	err = shop.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
-		sums, err = tally.NewCounter(tableNames()).Count(tx, r.Time)
+func countIn(ctx context.Context, there Config, server RestoredServer, log *slog.Logger, r *proof.Record) error {
+	tables := server.tables()
+	return server.within(ctx, there.scratch(there.Data, there.Vault.KeyFile), log, func(shop *Shop) error {
+		sums, err := proof.Count(ctx, shop.db, tables)
+		sums.Generation, sums.Tx, sums.Time = r.Generation, r.Transaction, r.Time.UnixMilli()
+		r.Sums = &sums
 		return err
 	})
-	sums.Generation, sums.Tx = r.Generation, r.Transaction
-	r.Sums = &sums
-	return errors.Join(err, shop.Close())
 }
 
 // holdWhile asks retention to wait until release is called; a destination to

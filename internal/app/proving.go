@@ -29,6 +29,12 @@ const (
 	proofWords = 2000
 )
 
+// Notes of planned proofs.
+const (
+	noteDied    = "backup_proof_died" // its process ended without a record
+	noteOverdue = "overdue"
+)
+
 // proving has destinations proved while a shop serves, one at a time and each in
 // a process of its own, so that buyers feel neither its memory nor its work.
 type proving struct {
@@ -189,11 +195,11 @@ func (p *proving) note(k schedule.Copy, c backup.Copy, now time.Time) string {
 	case p.under == k.Label:
 		return "running"
 	case died:
-		return "backup_proof_died"
+		return noteDied
 	case c.ProofFailed != "":
 		return "failed"
 	case p.cfg.Backup.Prove.Overdue(k, p.began, now):
-		return "overdue"
+		return noteOverdue
 	}
 	return ""
 }

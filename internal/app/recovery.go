@@ -111,5 +111,5 @@ func PlaceCards(cfg Config, sheet seal.Sheet, path string) error {
 	if err != nil {
 		return errs.Wrap(err, errs.Invalid, "backup_bundle_unreadable", "the bundle of card keys cannot be read")
 	}
-	return placeCards(vault.Config(cfg.Vault), sheet, sealed)
+	return placeCards(vault.Config(cfg.Vault), sheet.Reader(), sealed)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
@@ -35,6 +36,10 @@ type RestoreRequest struct {
 	AcceptSums bool
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
+	// Salvage takes what is left of a destination whose manifests are gone or tell
+	// of objects that are: see fetch.Salvage.
+	Salvage bool
+
 	reader *seal.Reader // opens a destination in the place of Sheet
 }
 
@@ -53,11 +58,18 @@ type Restored struct {
 	Sums  Compared      `json:"sums"`
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
+	// Made is the part of Took after which the database stood there, whole and
+	// synced; checking it is the rest.
+	Made time.Duration `json:"made_ns"`
 
+	// Salvaged says that what signed manifests miss was done without.
+	Salvaged bool `json:"salvaged,omitempty"`
 	// CardsShut says that the keys of card keys were not there; Settings is where
 	// the old machine's configuration was put, "" if there was none.
 	CardsShut bool   `json:"cards_shut"`
 	Settings  string `json:"settings,omitempty"`
+
+	Server RestoredServer `json:"postgres,omitzero"` // of a shop on PostgreSQL
 }
 
 // Restore makes the data directory cfg.Data, which must not exist, from a spool
@@ -77,12 +89,15 @@ func Restore(ctx context.Context, cfg Config, r RestoreRequest, log *slog.Logger
 	if err != nil {
 		return Restored{}, err
 	}
+	opened := clock.System{}.Now().Sub(start)
 	done, err := restoreFrom(ctx, cfg, r, from, log, progress)
+	done.Made += opened
 	done.Took = clock.System{}.Now().Sub(start)
 	return done, errors.Join(err, from.close())
 }
 
 func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin, log *slog.Logger, progress restore.Progress) (Restored, error) {
+	start := clock.System{}.Now()
 	v, err := vault.Open(from.keys)
 	if err != nil {
 		return Restored{}, err
@@ -90,30 +105,50 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	restorer := restore.New(from.source, v.Backup(), progress)
-	plan, sums, err := planOf(ctx, restorer, from, r.At)
+	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Sums: Compared{Differences: []string{}}}
+	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err
 	}
-	if err := restorer.Prove(ctx, plan); err != nil {
-		return Restored{}, err
-	}
-	done := Restored{Plan: plan, CardsShut: v.Ready(vault.Cards) != nil, Sums: Compared{Differences: []string{}}}
-	for _, f := range plan.Files {
+	for _, f := range done.Files {
 		done.Bytes += f.Size
 	}
-	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, func(dir string) error {
-		err := done.Sums.apply(ctx, restorer, plan, sums, filepath.Join(dir, sqlite.FileName))
-		if err != nil && !(r.AcceptSums && errs.CodeOf(err) == codeSumsDiffer) {
-			return err
-		}
-		return ship.NoteAncestor(dir, plan.Generation)
+	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, done.Server, func(dir string) error {
+		err := fill(dir)
+		done.Made = clock.System{}.Now().Sub(start)
+		return err
 	})
 	if err != nil || len(from.settings.Files) == 0 {
 		return done, err
 	}
 	done.Settings = filepath.Clean(cfg.Data) + ".settings"
 	return done, from.settings.Unpack(done.Settings)
+}
+
+// prepare plans and proves by the means of the engine that the wanted state is
+// of, and gives what fills a data directory with it.
+func (d *Restored) prepare(ctx context.Context, r RestoreRequest, from origin, v *vault.Vault, progress restore.Progress) (fill func(dir string) error, err error) {
+	server := pgrestore.New(from.source, v.Backup(), progress)
+	is, err := server.Holds(ctx, restore.Target{At: r.At})
+	switch {
+	case err != nil:
+		return nil, err
+	case is:
+		return d.prepareServer(ctx, r.At, server)
+	}
+	restorer := restore.New(from.source, v.Backup(), progress)
+	plan, sums, err := planOf(ctx, restorer, from, r.At)
+	if err != nil {
+		return nil, err
+	}
+	d.Plan = plan
+	return func(dir string) error {
+		err := d.Sums.apply(ctx, restorer, plan, sums, filepath.Join(dir, sqlite.FileName))
+		if err != nil && !(r.AcceptSums && errs.CodeOf(err) == codeSumsDiffer) {
+			return err
+		}
+		return ship.NoteAncestor(dir, d.Generation)
+	}, restorer.Prove(ctx, d.Plan)
 }
 
 // absent refuses a path at which there is anything.
@@ -129,7 +164,7 @@ func absent(path string) error {
 
 // settleIn has a data directory filled under a temporary name, brings its keys,
 // checks the shop in it, and gives it its name.
-func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, fill func(dir string) error) (check.Report, error) {
+func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, server RestoredServer, fill func(dir string) error) (check.Report, error) {
 	parent := filepath.Dir(filepath.Clean(cfg.Data))
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return check.Report{}, fmt.Errorf("restore: %w", err)
@@ -138,7 +173,7 @@ func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restor
 	if err != nil {
 		return check.Report{}, fmt.Errorf("restore: %w", err)
 	}
-	report, err := prove(ctx, cfg.scratch(dir, keys.KeyFile), log, progress, keys, fill)
+	report, err := prove(ctx, cfg.scratch(dir, keys.KeyFile), log, progress, keys, server, fill)
 	if err != nil {
 		return report, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -158,17 +193,16 @@ func (c Config) scratch(dir, keyFile string) Config {
 }
 
 // prove fills a directory and runs every invariant on the shop in it.
-func prove(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, fill func(dir string) error) (report check.Report, err error) {
+func prove(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, server RestoredServer, fill func(dir string) error) (report check.Report, err error) {
 	if err := fill(cfg.Data); err != nil {
 		return report, err
 	}
 	if err := vault.CopySets(keys, cfg.Vault.Dir); err != nil {
 		return report, err
 	}
-	shop, err := OpenLocal(ctx, cfg, log)
-	if err != nil {
-		return report, err
-	}
-	report, err = shop.Check(ctx, func(_ string, done, total int) { progress("check", int64(done), int64(total)) })
-	return report, errors.Join(err, shop.Close())
+	err = server.within(ctx, cfg, log, func(shop *Shop) error {
+		report, err = shop.Check(ctx, func(_ string, done, total int) { progress("check", int64(done), int64(total)) })
+		return err
+	})
+	return report, err
 }

@@ -107,7 +107,11 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 	if err := errors.Join(os.Mkdir(objects, 0o700), os.Mkdir(secrets, 0o700)); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	f, err := fetch.Open(ctx, from, r.opens(), objects)
+	open := fetch.Open
+	if r.Salvage {
+		open = fetch.Salvage
+	}
+	f, err := open(ctx, from, r.opens(), objects)
 	if err == nil {
 		err = f.Until(r.At)
 	}
@@ -141,11 +145,11 @@ func (o *origin) bringKeys(ctx context.Context, f *fetch.Fetcher, r RestoreReque
 	if r.Cards == nil {
 		return nil
 	}
-	return placeCards(o.keys, *r.Sheet, r.Cards)
+	return placeCards(o.keys, r.opens(), r.Cards)
 }
 
-func placeCards(keys vault.Config, sheet seal.Sheet, sealed []byte) error {
-	b, err := fetch.OpenBundle(sheet.Reader(), sealed, cardsBox)
+func placeCards(keys vault.Config, reader seal.Reader, sealed []byte) error {
+	b, err := fetch.OpenBundle(reader, sealed, cardsBox)
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ type Shop struct {
 	access    *access.Service
 	approvals *access.Approvals
 	notify    *notify.Service
+	watched   *watchedCopies
 	sandbox   *sandboxLink
 	serving   atomic.Bool
 	since     atomic.Pointer[time.Time] // when it began to serve
@@ -128,6 +129,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	}
 	s.notify = notify.New(s.db, s.cfg.Notify, notifyWays(), texts, s.shopName, clock.System{}, s.log)
 	s.approvals = access.NewApprovals(s.access, s.effects(), s.tellApproval)
+	s.watched = newWatchedCopies(s.cfg.look, clock.System{}, s.log)
 	return nil
 }
 

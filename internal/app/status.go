@@ -33,7 +33,10 @@ func (s *Shop) Status(ctx context.Context) (adminsock.Status, error) {
 		if status.Unreconciled, err = reconcile.LateTx(tx); err != nil {
 			return err
 		}
-		status.Failing, err = s.failingTx(tx)
+		if status.Failing, err = s.failingTx(tx); err != nil {
+			return err
+		}
+		status.Unshipped, err = s.unshippedTx(tx)
 		return err
 	})
 	if err != nil {

@@ -24,14 +24,22 @@ const (
 // counting adds up the shop that serves, for manifests.
 type counting struct {
 	db      db.DB
-	shipper *ship.Shipper
+	by      freezer        // nil for a server, which is not stopped for anybody
 	counter *tally.Counter // owned by run's goroutine
 	log     *slog.Logger
 	last    atomic.Pointer[manifest.Sums]
 }
 
-func newCounting(d db.DB, shipper *ship.Shipper, log *slog.Logger) *counting {
-	return &counting{db: d, shipper: shipper, counter: tally.NewCounter(tableNames()), log: log}
+// freezer ships a database of which one state can be held still (ship.Shipper).
+type freezer interface {
+	Freeze(ctx context.Context, nudge func(), look func() error) (ship.Moment, error)
+	Lag() time.Duration
+	Transaction() uint64
+}
+
+func newCounting(d db.DB, by spooled, log *slog.Logger) *counting {
+	frozen, _ := by.(freezer)
+	return &counting{db: d, by: frozen, counter: tally.NewCounter(tableNames()), log: log}
 }
 
 // tableNames are all tables of a shop.
@@ -45,7 +53,7 @@ func tableNames() []string {
 
 // run counts until ctx ends.
 func (c *counting) run(ctx context.Context) {
-	for {
+	for c.by != nil {
 		pause := countEvery
 		if err := c.count(ctx); err != nil {
 			pause = countRetry
@@ -63,12 +71,12 @@ func (c *counting) run(ctx context.Context) {
 // count adds up one state, if there is another than last time. The writer
 // stands still while the read begins, not while it goes on.
 func (c *counting) count(ctx context.Context) error {
-	if last := c.last.Load(); last != nil && c.shipper.Lag() == 0 && c.shipper.Transaction() == last.Tx {
+	if last := c.last.Load(); last != nil && c.by.Lag() == 0 && c.by.Transaction() == last.Tx {
 		return nil
 	}
 	var sums manifest.Sums
 	err := c.db.View(db.WithLong(ctx), func(tx *db.Tx) error {
-		m, err := c.shipper.Freeze(ctx, func() { go c.nudge(ctx) }, func() error {
+		m, err := c.by.Freeze(ctx, func() { go c.nudge(ctx) }, func() error {
 			var found bool // the first read decides which state all others see
 			return tx.Get([]any{&found}, `SELECT EXISTS (SELECT 1 FROM merchants)`)
 		})

@@ -25,12 +25,24 @@ const (
 	Import   = "import"
 	Start    = "start"
 	Memory   = "memory"
+
+	// What keeping everything costs, and bringing it back. SQLite only.
+	Ship    = "ship"    // orders of a shop that ships, against one that does not
+	Copy    = "copy"    // the same with a destination, too
+	Full    = "full"    // orders while a whole copy is written and brought away
+	Restore = "restore" // a destination becomes a shop again
 )
 
-// Scenarios lists all of them.
-func Scenarios() []string {
+// Usual lists the scenarios of a run that names none.
+func Usual() []string {
 	return []string{List, Detail, Order, SoldOut, Callback, Reveal, Import, Start, Memory}
 }
+
+// Durability lists those about backup.
+func Durability() []string { return []string{Ship, Copy, Full, Restore} }
+
+// Scenarios lists all of them.
+func Scenarios() []string { return append(Usual(), Durability()...) }
 
 // Config says what to measure and how long.
 type Config struct {
@@ -60,6 +72,9 @@ func (c Config) Validate() error {
 		if !slices.Contains(Scenarios(), name) {
 			faults = append(faults, errs.Field("--scenarios", "usage", fmt.Sprintf("%q is none of %s", name, strings.Join(Scenarios(), ", "))))
 		}
+	}
+	if c.Engine == db.Postgres && slices.ContainsFunc(Durability(), c.has) {
+		faults = append(faults, errs.Field("--scenarios", "usage", strings.Join(Durability(), ", ")+" are about --engine sqlite"))
 	}
 	for _, n := range c.Sizes {
 		if n < 100 || n > 10_000_000 {

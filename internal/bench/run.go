@@ -74,6 +74,7 @@ func (r *run) size(ctx context.Context, size int64) error {
 		{[]string{Callback, Reveal}, r.shut},
 		{[]string{Import}, r.imports},
 		{[]string{Start, Memory}, r.starts},
+		{Durability(), r.durability},
 	}
 	for _, step := range steps {
 		if !slices.ContainsFunc(step.needs, r.cfg.has) {
@@ -99,6 +100,14 @@ func (r *run) budget() int64 {
 	if r.cfg.has(Order) {
 		n += int64(r.cfg.Time.Seconds()*2*likelyOrders) + 3000
 	}
+	for _, scenario := range Durability() {
+		if r.cfg.has(scenario) {
+			n += int64(r.cfg.Time.Seconds()*2*likelyOrders) + 3000
+		}
+	}
+	if r.cfg.has(Full) {
+		n += likelyDuringFull
+	}
 	if r.cfg.has(Callback) || r.cfg.has(Reveal) {
 		n += r.callbackBudget()
 	}
@@ -108,6 +117,9 @@ func (r *run) budget() int64 {
 // likelyOrders is a second's orders on a fast machine; a turn ends early where
 // there are more.
 const likelyOrders = 10_000
+
+// likelyDuringFull is how many are placed while two whole copies are written.
+const likelyDuringFull = 100_000
 
 // open starts the shop as it is in production.
 func (r *run) open(context.Context) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ type shop struct {
 	product string        // id of the first one's product
 	soldOut string        // id of a SKU that is sold out
 	taken   int64         // cards ordered so far, of skus in turn
+	set     []string      // settings that this shop has and others have not
 }
 
 func (s *shop) data() string { return filepath.Join(s.w.dir, s.name) }
@@ -34,7 +36,7 @@ func (s *shop) data() string { return filepath.Join(s.w.dir, s.name) }
 func (s *shop) settings(more ...string) []string {
 	set := append([]string{"guard.limits=off", "shop.order_ttl=24h", "sandbox.url=" + s.w.platform.url}, s.w.store.settings(s.name)...)
 	args := []string{"--data", s.data(), "--json"}
-	for _, kv := range append(append(set, s.w.cfg.Set...), more...) {
+	for _, kv := range slices.Concat(set, s.w.cfg.Set, s.set, more) {
 		args = append(args, "--set", kv)
 	}
 	return args

@@ -43,6 +43,7 @@ type Deps struct {
 	Reconcile *reconcile.Service
 	Trail     *audit.Reader
 	Alerts    Alerts
+	Backups   Backups
 	Vault     *vault.Vault // opens contacts to mask them
 	Texts     *i18n.Catalogue
 	// Approvals decides what one person asks and another allows.
@@ -74,9 +75,10 @@ const (
 	tagMoney     = "money"
 	tagAlerts    = "alerts"
 	tagCredit    = "store credit"
+	tagBackup    = "backup"
 )
 
-const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills, alerts.
+const about = `Run a Panshi shop: products, card keys, orders, the hold desk, days and their bills, alerts, backups.
 
 Sign in with login, password and the code of an authenticator app. Browsers get a cookie; scripts ask for mode
 "bearer" and send the token in the header Authorization. Amounts are integers of minor units (CNY: fen). Times are
@@ -97,7 +99,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 		Name: "consoleapi", Headers: web.APIHeaders(), Authorize: &authorizer{access: deps.Access},
 	}, web.Info{
 		Title: "Panshi console API", Version: version, Description: about, SpecPath: "/console/openapi.json",
-		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagAlerts, tagCredit},
+		Tags: []string{tagAccess, tagProducts, tagOrders, tagHolds, tagAccounts, tagReconcile, tagMoney, tagAlerts, tagCredit, tagBackup},
 		Schemes: map[string]*web.SecurityScheme{schemeSession: {
 			Type: "http", Scheme: "bearer",
 			Description: "The token of a sign-in with mode bearer. Pages send the cookie " + cookieName + " instead.",
@@ -122,6 +124,7 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addMoney()
 	a.addAlerts()
 	a.addCredits()
+	a.addBackup()
 	if err := described.Err(); err != nil {
 		return nil, err
 	}

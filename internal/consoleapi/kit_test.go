@@ -115,6 +115,7 @@ func newKit(t testing.TB) *kit {
 		Trail:     audit.NewReader(k.db), Vault: v, Texts: texts,
 		Alerts: staffAlerts{k, notify.New(k.db, notify.Defaults(), notify.Ways{}, texts, func(id.ID) string { return "" }, k.clock, logger)},
 	}
+	k.deps.Backups = staffBackups{k}
 	k.serve(logger)
 	k.one, k.two = k.merchant("one"), k.merchant("two")
 	return k

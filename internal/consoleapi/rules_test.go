@@ -80,6 +80,9 @@ func samples(of sampled) map[string]sample {
 		"POST /console/api/v1/approvals/{id}/withdraw":             {path: approval + "/withdraw", object: true},
 		"GET /console/api/v1/holds":                                {path: "/console/api/v1/holds"},
 		"POST /console/api/v1/holds/{id}/resolve":                  {path: hold + "/resolve", body: `{"action":"dismiss"}`, object: true},
+		"GET /console/api/v1/backup/checklist":                     {path: "/console/api/v1/backup/checklist"},
+		"GET /console/api/v1/backup/status":                        {path: "/console/api/v1/backup/status"},
+		"GET /console/api/v1/backup/proofs":                        {path: "/console/api/v1/backup/proofs"},
 		"GET /console/api/v1/alerts":                               {path: "/console/api/v1/alerts"},
 		"POST /console/api/v1/alerts/{id}/acknowledge":             {path: "/console/api/v1/alerts/" + of.alert + "/acknowledge", object: true},
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -76,6 +77,12 @@ func (s *Service) Resolve(ctx context.Context, merchantID id.ID, code, subject s
 // missing and ends what is gone. Those that look again and again call it; when
 // nothing changed it writes nothing.
 func (s *Service) Keep(ctx context.Context, code string, now []Alert) error {
+	return s.KeepUnder(ctx, code, "", now)
+}
+
+// KeepUnder is Keep for one of several who look for alerts of a code: it leaves
+// those alone whose subjects do not begin with subjects.
+func (s *Service) KeepUnder(ctx context.Context, code, subjects string, now []Alert) error {
 	const most = 200
 	var open []Stored
 	if err := s.db.View(ctx, func(tx *db.Tx) (err error) {
@@ -86,7 +93,8 @@ func (s *Service) Keep(ctx context.Context, code string, now []Alert) error {
 	}
 	var failures []error
 	for _, a := range open {
-		if !slices.ContainsFunc(now, func(n Alert) bool { return n.key() == a.key() }) {
+		mine := strings.HasPrefix(a.Subject, subjects)
+		if mine && !slices.ContainsFunc(now, func(n Alert) bool { return n.key() == a.key() }) {
 			failures = append(failures, s.Resolve(ctx, a.MerchantID, a.Code, a.Subject))
 		}
 	}

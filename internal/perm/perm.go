@@ -45,6 +45,8 @@ const (
 
 	AlertsRead        Permission = "alerts.read"
 	AlertsAcknowledge Permission = "alerts.acknowledge"
+
+	BackupRead Permission = "backup.read" // how well the installation is kept; no content
 )
 
 // Priority is what is shed last.

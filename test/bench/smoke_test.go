@@ -41,6 +41,25 @@ func TestBench(t *testing.T) {
 	}
 }
 
+// What keeping everything costs is measured, too, with a shop that comes back.
+func TestDurability(t *testing.T) {
+	o := run(t, "--scenarios", "ship,copy,restore", "--sizes", "1e3", "--seconds", "0.2", "--rounds", "1", "--clients", "16", "--json")
+	r := o.report(t)
+	require.True(t, r.Finished)
+	require.Empty(t, r.Problems)
+	var names []string
+	for _, x := range r.Results {
+		names = append(names, x.Scenario)
+		require.Positive(t, x.Ratio, x.Scenario)
+		require.Zero(t, x.Errors, x.Scenario)
+	}
+	require.Equal(t, []string{bench.Ship, bench.Copy}, names)
+	for _, name := range []string{"restore", "restore_made", "restore_sold"} {
+		requireFigure(t, r.Report, name)
+	}
+	requireGone(t, o.dir, time.Minute)
+}
+
 // requireWhole checks that everything was measured, and nothing failed.
 func requireWhole(t *testing.T, r bench.Report) {
 	t.Helper()
@@ -167,6 +186,7 @@ func TestRefuses(t *testing.T) {
 		"--set db.url=postgres://h/d":         "db.url",
 		"--engine oracle":                     "--engine",
 		"--scenarios list,nothing":            "nothing",
+		"--engine postgres --scenarios copy":  "--scenarios",
 		"--sizes many":                        "--sizes",
 		"--sizes 1e3.5":                       "--sizes",
 		"--sizes 1":                           "--sizes",

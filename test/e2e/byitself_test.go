@@ -4,6 +4,10 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -70,4 +74,57 @@ func TestCopiesAreProvedByThemselves(t *testing.T) {
 	require.Equal(t, next["full"], next["proof"])
 	require.Less(t, time.Since(s.Destinations[0].Complete), time.Minute)
 	shop.RequireClean()
+}
+
+// A destination that takes nothing more is told by the webhook, with its name
+// and the reason, and so is that it works again; monitoring and the exit code of
+// status agree. Nobody's purchase is held up.
+func TestADestinationThatFailsIsTold(t *testing.T) {
+	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	shop := kit.StoppedCopied(t, platform, "backup.prove=off")
+	receiver, where := kit.NewReceiver(t), t.TempDir()
+	channel := receiver.Channel(t, where, "hook")
+	channel["lang"] = "en"
+	shop.Config = kit.AlertConfig(t, where, channel)
+	shop.Start()
+	shop.AwaitCopied()
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 0`))
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_alarms{destination="nas"} 0`))
+
+	mend := readOnly(t, shop.Nas)
+	heard := func(event string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(receiver.Notices(), func(n kit.Notice) bool {
+				return n.Event == event && n.Code == "backup_failed" && strings.Contains(n.Text, "nas")
+			})
+		}
+	}
+	require.Eventually(t, heard("opened"), 90*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
+	require.Equal(t, 1, shop.Run("backup", "status").Code)
+	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 1`))
+	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(shop.Client().DemoCard(t)))
+	require.NoError(t, err)
+	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
+	mend()
+	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
+	shop.AwaitCopied()
+	require.Zero(t, shop.Run("backup", "status").Code)
+	require.Eventually(t, func() bool { return strings.Contains(shop.Run("doctor").Out, "on this machine only: no order") },
+		30*time.Second, time.Second)
+	shop.RequireClean()
+}
+
+// readOnly puts a directory under a file system that takes nothing, as a share
+// whose server has trouble; mend takes that away.
+func readOnly(t *testing.T, dir string) (mend func()) {
+	t.Helper()
+	if err := syscall.Mount(dir, dir, "", syscall.MS_BIND, ""); err != nil {
+		t.Skipf("mounting needs root: %v", err)
+	}
+	undo := sync.OnceFunc(func() { require.NoError(t, syscall.Unmount(dir, syscall.MNT_DETACH)) })
+	t.Cleanup(undo)
+	require.NoError(t, syscall.Mount("", dir, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+	return undo
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -58,6 +59,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	require.Equal(t, "green", checklist(t, shop, nasDir)["offline"])
 	require.Contains(t, run(0, "list"), "blue")
 	require.Contains(t, run(0, "verify"), "blue is sound")
+	theConsoleTells(t, shop, "offline")
 
 	second, err := kit.Buy(t.Context(), shop.Client(), platform, book, buyer(2), one(sku))
 	require.NoError(t, err)
@@ -82,6 +84,32 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	shop.Start()
 	book.RequireKept(t, shop.Client(), 0)
 	shop.RequireClean()
+}
+
+// theConsoleTells that an item is green, without a secret and without waiting for
+// destinations.
+func theConsoleTells(t *testing.T, shop *kit.Shop, item string) {
+	t.Helper()
+	owner := shop.Owner("drawer-owner")
+	var list struct {
+		Items []struct {
+			Name, State string
+			Age         int64 `json:"age_seconds"`
+		}
+	}
+	require.Eventually(t, func() bool {
+		err := owner.Try(t.Context(), "GET", "backup/checklist", nil, &list)
+		return err == nil && len(list.Items) == 6
+	}, 20*time.Second, 100*time.Millisecond)
+	for _, i := range list.Items {
+		require.Equal(t, i.Name == item, i.State == "green", "%+v", i)
+	}
+	var status, proofs json.RawMessage
+	owner.Do("GET", "backup/status", nil, &status)
+	owner.Do("GET", "backup/proofs", nil, &proofs)
+	require.Contains(t, string(status), `"label":"nas"`)
+	require.Contains(t, string(proofs), `"label":"blue"`)
+	require.NotContains(t, string(status)+string(proofs), shop.Data, "no paths")
 }
 
 // theRefusals: the device of the data, another shop's disk, and somebody's files

@@ -71,7 +71,7 @@ func (s *Shop) Copies() (c Copies) {
 	return c
 }
 
-// AwaitCopied waits until the spool has all that was committed, and the one
+// AwaitCopied waits until the spool has all that was committed, and every
 // destination all that the spool has. The mirror looks a few times a second, so
 // that only what holds for longer counts.
 func (s *Shop) AwaitCopied() {
@@ -80,12 +80,15 @@ func (s *Shop) AwaitCopied() {
 	held, at := 0, uint64(0)
 	require.Eventually(s.t, func() bool {
 		c = s.Copies()
-		all := c.Lag == 0 && len(c.Destinations) == 1 && c.Destinations[0].Restorable && c.Destinations[0].Pending == 0
+		all := c.Lag == 0 && len(c.Destinations) > 0
+		for _, d := range c.Destinations {
+			all = all && d.Restorable && d.Pending == 0
+		}
 		if held++; !all || c.Transaction != at {
 			held, at = 0, c.Transaction
 		}
 		return held >= 3
-	}, 30*time.Second, 200*time.Millisecond, "%+v", &c)
+	}, time.Minute, 200*time.Millisecond, "%+v", &c)
 }
 
 // RestoreFrom brings a destination back into a directory that does not exist.

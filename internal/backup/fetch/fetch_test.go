@@ -147,3 +147,37 @@ func TestTheNewestBundleOpensTwice(t *testing.T) {
 	_, err = f.Bundle(t.Context(), "settings")
 	require.Equal(t, "backup_bundle_missing", errs.CodeOf(err))
 }
+
+// Only what was locked is left, and the manifests are gone with the rest: what
+// there is opens, and nothing that is not there is promised.
+func TestWhatIsLeftIsSalvaged(t *testing.T) {
+	p := newPlace(t)
+	fileA, a := segment(1)
+	_, b := segment(2)
+	p.list(p.put(a, []byte("one")), p.put(b, []byte("two")))
+	salvaged := func() []spool.File {
+		t.Helper()
+		f, err := fetch.Salvage(t.Context(), p.dest, p.sheet.Reader(), t.TempDir())
+		require.NoError(t, err)
+		files, err := f.List(t.Context(), "")
+		require.NoError(t, err)
+		text, err := read(t, f, fileA)
+		require.NoError(t, err)
+		require.Equal(t, "one", text)
+		return files
+	}
+	require.Len(t, salvaged(), 2)
+	require.NoError(t, os.Remove(p.path(b)))
+	require.Len(t, salvaged(), 1)
+	require.NoError(t, os.RemoveAll(p.path("manifest")))
+	require.Len(t, salvaged(), 1)
+	_, err := p.open()
+	require.Equal(t, "backup_destination_altered", errs.CodeOf(err))
+
+	require.NoError(t, os.Chmod(p.path(a), 0o600))
+	require.NoError(t, os.WriteFile(p.path(a), []byte("planted, and as long as it likes"), 0o600))
+	f, err := fetch.Salvage(t.Context(), p.dest, p.sheet.Reader(), t.TempDir())
+	require.NoError(t, err)
+	_, err = read(t, f, fileA)
+	require.Equal(t, errs.Integrity, errs.KindOf(err), "each object is proved all the same")
+}

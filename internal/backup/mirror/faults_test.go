@@ -100,6 +100,9 @@ func TestSilenceIsNoticed(t *testing.T) {
 		w.requireTold("a", mirror.AlarmLag)
 		require.Greater(t, w.status("a").Lag, 50*time.Second, "the figure goes on although the copier hangs")
 		w.pass(17 * time.Minute)
+		require.False(t, w.told("", mirror.AlarmQuiet, true), "the source says that there is nothing to bring")
+		w.unsure = true
+		w.pass(17 * time.Minute)
 		w.requireTold("", mirror.AlarmQuiet)
 	})
 }

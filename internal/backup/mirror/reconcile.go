@@ -168,6 +168,9 @@ func (c *copier) lose(names []string) error {
 // somebody else. They are never touched. A listing may lag, so they count when
 // they show twice.
 func (c *copier) countSurplus(seen map[string]int64) {
+	if c.m.Looks() == 0 {
+		return // nobody knows yet what is being brought
+	}
 	before := c.surplus
 	c.surplus = 0
 	for name := range seen {
@@ -190,5 +193,5 @@ func (c *copier) spared(name string) bool {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
 	it := c.m.items[backup.Logical(name)]
-	return it != nil && !it.done[c.Label]
+	return it != nil && !it.done[c.Label] || c.m.staging[backup.Logical(name)]
 }

@@ -55,6 +55,9 @@ func (m *Mirror) Status() []Status {
 	return out
 }
 
+// Alarms are the codes of what ails the mirror as a whole.
+func (m *Mirror) Alarms() []string { return m.alarms.active("") }
+
 // behind counts what a destination lacks.
 func (m *Mirror) behind(c *copier, now time.Time) (following bool, files int, bytes int64, lag time.Duration) {
 	m.mu.Lock()
@@ -111,8 +114,12 @@ func (m *Mirror) watch(ctx context.Context) {
 	for backup.Pause(ctx, watchEvery) == nil {
 		now := m.cfg.Clock.Now()
 		m.mu.Lock()
-		quiet := now.Sub(m.lastSeen)
+		heard := m.lastSeen
+		if m.shown.After(heard) {
+			heard = m.shown // there was nothing to bring
+		}
 		m.mu.Unlock()
+		quiet := now.Sub(heard)
 		m.alarms.set("", AlarmQuiet, quiet > m.cfg.QuietAlarm, "no new file for "+quiet.String())
 		for _, c := range m.copiers {
 			following, _, _, lag := m.behind(c, now)

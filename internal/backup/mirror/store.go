@@ -76,7 +76,7 @@ var errSource = errors.New("the sealed file is not what it was")
 // backup_object_damaged: not what was put, or nothing.
 func (c *copier) store(ctx context.Context, name string, body backup.Body) (manifest.Entry, error) {
 	entry := manifest.Entry{Name: name, Size: body.Size, SHA256: body.SHA256}
-	if seg, ok := backup.ParseSegment(name); ok && seg.Level > 0 && c.LockFor > 0 {
+	if c.LockFor > 0 && backup.Lockable(name) {
 		body.LockedUntil = c.m.cfg.Clock.Now().Add(c.LockFor)
 	}
 	putErr := c.Dest.Put(ctx, name, body)

@@ -111,11 +111,17 @@ func TestAWrongClockTakesNothingAway(t *testing.T) {
 		w.clock.at = right
 		w.requireSound()
 	}
+	w.good()
+	w.ship(0, w.last+1, w.last+1, 500)
+	w.clock.at = w.clock.at.Add(-5 * time.Minute)
+	result := w.good()
+	require.Equal(t, w.last, result.Sets[len(result.Sets)-1].End, "a little behind: the new set takes the place of the one of the same week")
+	w.requireSound()
 	before := w.good()
 	w.pass(7)
 	right := w.clock.at
 	w.clock.at = right.AddDate(-5, 0, 0)
-	result := w.good()
+	result = w.good()
 	require.True(t, result.ClockBehind)
 	require.Len(t, result.Sets, len(before.Sets)+1)
 	w.clock.at = right

@@ -223,9 +223,13 @@ func offline(o *Offline, now time.Time) Item {
 	if !o.Apart {
 		return red(OfflineSet, evSameDevice, args{"label": o.Label})
 	}
+	point := o.Time
+	if o.Complete.After(point) {
+		point = o.Complete
+	}
 	at := o.At
-	if o.Time.Before(at) && at.Sub(o.Time) > freshCopy {
-		at = o.Time
+	if at.Sub(point) > freshCopy {
+		at = point
 	}
 	return dated(OfflineSet, at, now, freshOffline, evOffline, args{"label": o.Label})
 }

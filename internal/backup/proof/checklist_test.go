@@ -61,22 +61,25 @@ func TestEachItemFallsWithItsEvidence(t *testing.T) {
 		"offline, same device": {func(e *Evidence) { e.Offline.Apart = false }, OfflineSet, Red},
 		"offline of a month":   {func(e *Evidence) { e.Offline.At = ago(10 * 24 * time.Hour) }, OfflineSet, Stale},
 		"offline, old state":   {func(e *Evidence) { e.Offline.Time = ago(10 * 24 * time.Hour) }, OfflineSet, Stale},
-		"offline of tomorrow":  {func(e *Evidence) { e.Offline.At, e.Offline.Time = ago(-24*time.Hour), ago(-24*time.Hour) }, OfflineSet, Red},
-		"bundle on the disk":   {func(e *Evidence) { e.Offline.CardsThere = true }, CardKeys, Red},
-		"one region":           {func(e *Evidence) { e.Copies[1].Region = "shanghai" }, TwoRegions, Red},
-		"one cloud":            {func(e *Evidence) { e.Copies[1].Cloud = "cos" }, TwoRegions, Red},
-		"no cloud":             {func(e *Evidence) { e.Copies[1].Cloud = "" }, TwoRegions, Red},
-		"no region":            {func(e *Evidence) { e.Copies[1].Region = "" }, TwoRegions, Red},
-		"cloud unreadable":     {func(e *Evidence) { e.Copies[1].Fault = "backup_unavailable" }, TwoRegions, Red},
-		"cloud empty":          {func(e *Evidence) { e.Copies[1].Full, e.Copies[1].To = time.Time{}, time.Time{} }, TwoRegions, Red},
-		"cloud behind":         {func(e *Evidence) { e.Copies[1].To = ago(27 * time.Hour) }, TwoRegions, Stale},
-		"one never proved":     {func(e *Evidence) { e.Copies[1].Proof = nil }, Restored, Red},
-		"violations":           {func(e *Evidence) { e.Copies[0].Proof.Violations = 1 }, Restored, Red},
-		"nothing checked":      {func(e *Evidence) { e.Copies[0].Proof.Invariants = 0 }, Restored, Red},
-		"findings":             {func(e *Evidence) { e.Copies[0].Proof.Findings = make([]manifest.Finding, 1) }, Restored, Red},
-		"restore failed":       {func(e *Evidence) { e.Copies[0].Proof.Failure = "restore_gap" }, Restored, Red},
-		"proof too old":        {func(e *Evidence) { e.Copies[1].Proof.At = ago(32 * 24 * time.Hour) }, Restored, Stale},
-		"proof of tomorrow":    {func(e *Evidence) { e.Copies[1].Proof.At = ago(-24 * time.Hour) }, Restored, Green}, // the older one dates it
+		"offline, idle shop": {func(e *Evidence) {
+			e.Offline.Time, e.Offline.Complete = ago(10*24*time.Hour), ago(time.Hour)
+		}, OfflineSet, Green},
+		"offline of tomorrow": {func(e *Evidence) { e.Offline.At, e.Offline.Time = ago(-24*time.Hour), ago(-24*time.Hour) }, OfflineSet, Red},
+		"bundle on the disk":  {func(e *Evidence) { e.Offline.CardsThere = true }, CardKeys, Red},
+		"one region":          {func(e *Evidence) { e.Copies[1].Region = "shanghai" }, TwoRegions, Red},
+		"one cloud":           {func(e *Evidence) { e.Copies[1].Cloud = "cos" }, TwoRegions, Red},
+		"no cloud":            {func(e *Evidence) { e.Copies[1].Cloud = "" }, TwoRegions, Red},
+		"no region":           {func(e *Evidence) { e.Copies[1].Region = "" }, TwoRegions, Red},
+		"cloud unreadable":    {func(e *Evidence) { e.Copies[1].Fault = "backup_unavailable" }, TwoRegions, Red},
+		"cloud empty":         {func(e *Evidence) { e.Copies[1].Full, e.Copies[1].To = time.Time{}, time.Time{} }, TwoRegions, Red},
+		"cloud behind":        {func(e *Evidence) { e.Copies[1].To = ago(27 * time.Hour) }, TwoRegions, Stale},
+		"one never proved":    {func(e *Evidence) { e.Copies[1].Proof = nil }, Restored, Red},
+		"violations":          {func(e *Evidence) { e.Copies[0].Proof.Violations = 1 }, Restored, Red},
+		"nothing checked":     {func(e *Evidence) { e.Copies[0].Proof.Invariants = 0 }, Restored, Red},
+		"findings":            {func(e *Evidence) { e.Copies[0].Proof.Findings = make([]manifest.Finding, 1) }, Restored, Red},
+		"restore failed":      {func(e *Evidence) { e.Copies[0].Proof.Failure = "restore_gap" }, Restored, Red},
+		"proof too old":       {func(e *Evidence) { e.Copies[1].Proof.At = ago(32 * 24 * time.Hour) }, Restored, Stale},
+		"proof of tomorrow":   {func(e *Evidence) { e.Copies[1].Proof.At = ago(-24 * time.Hour) }, Restored, Green}, // the older one dates it
 		"proofs of tomorrow": {func(e *Evidence) {
 			for i := range e.Copies {
 				e.Copies[i].Proof.At = ago(-24 * time.Hour)

@@ -90,6 +90,9 @@ type Offline struct {
 	Generation  string    `json:"generation"` // of the recovery point
 	Transaction uint64    `json:"transaction"`
 	Time        time.Time `json:"time"`
+	// Complete is up to when nothing is missing: later than Time if the shop said
+	// that nothing was committed since; zero if it was not asked.
+	Complete time.Time `json:"complete,omitzero"`
 
 	Objects int   `json:"objects"` // that were read back
 	Bytes   int64 `json:"bytes"`   // that they have

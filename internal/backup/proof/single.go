@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // KeepCards signs and keeps the record of a bundle of card keys, in the place of
@@ -50,21 +51,32 @@ func (s *Store) OfflineOf(disk string) (*Offline, error) {
 // Offline gives the newest record of all offline disks; nil if there is none.
 // Code backup_proof_unreadable.
 func (s *Store) Offline() (*Offline, error) {
+	all, err := s.Disks()
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return &all[0], nil
+}
+
+// Disks gives the record of each offline disk, the newest first. Code
+// backup_proof_unreadable.
+func (s *Store) Disks() ([]Offline, error) {
 	names, err := recordsIn(filepath.Join(s.dir, offlineDir))
 	if err != nil {
 		return nil, unreadable(err)
 	}
-	var newest *Offline
+	var all []Offline
 	for _, name := range names {
 		r, err := readOne[Offline](s, kindOffline, filepath.Join(offlineDir, name))
 		if err != nil {
 			return nil, err
 		}
-		if r != nil && (newest == nil || r.At.After(newest.At)) {
-			newest = r
+		if r != nil {
+			all = append(all, *r)
 		}
 	}
-	return newest, nil
+	slices.SortFunc(all, func(a, b Offline) int { return b.At.Compare(a.At) })
+	return all, nil
 }
 
 // keepOne signs a record of which there is one.

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"panshi/internal/durable"
 	"panshi/internal/errs"
 )
 
@@ -63,22 +64,51 @@ func (s *Store) Newest(label string) (last, good *Record, err error) {
 	return last, good, err
 }
 
+// Good gives the good records of a destination, oldest first.
+func (s *Store) Good(label string) (good []Record, err error) {
+	_, err = s.newest(label, func(r Record) bool {
+		if r.Good() {
+			good = append(good, r)
+		}
+		return false // look at all
+	})
+	slices.Reverse(good)
+	return good, err
+}
+
 func (s *Store) newest(label string, want func(Record) bool) (*Record, error) {
+	found, err := s.some(label, 1, want)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+// All gives the newest records of a destination, good or not, the newest first,
+// at most most. Code backup_proof_unreadable.
+func (s *Store) All(label string, most int) ([]Record, error) {
+	return s.some(label, most, func(Record) bool { return true })
+}
+
+func (s *Store) some(label string, most int, want func(Record) bool) (found []Record, err error) {
 	names, err := recordsIn(filepath.Join(s.dir, label))
 	if err != nil {
 		return nil, unreadable(err)
 	}
 	for _, name := range slices.Backward(names) {
+		if len(found) == most {
+			break
+		}
 		content, err := os.ReadFile(filepath.Join(s.dir, label, name))
 		if err != nil {
 			return nil, unreadable(err)
 		}
 		var r Record
 		if Decode(kindProof, content, s.signer, &r) == nil && r.Destination == label && want(r) {
-			return &r, nil
+			found = append(found, r)
 		}
 	}
-	return nil, nil //nolint:nilnil // nothing was proved, which is no failure
+	return found, nil
 }
 
 // recordsIn lists the records in a directory, oldest first.
@@ -109,26 +139,10 @@ func (s *Store) thin(dir string) error {
 
 // keep writes a file durably, in the place of one of that name.
 func keep(dir, name string, content []byte) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := durable.MakeDir(dir); err != nil {
 		return err
 	}
-	tmp, err := os.CreateTemp(dir, ".new-")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Sync(), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), filepath.Join(dir, name))
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(tmp.Name()))
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
+	return durable.WriteFile(filepath.Join(dir, name), content)
 }
 
 func unreadable(err error) error {

@@ -41,11 +41,7 @@ func (r *Restorer) advanceBy(ctx context.Context, f spool.File, file *os.File) e
 	if err != nil {
 		return err
 	}
-	err = writePages(ltx.NewDecoder(content), file)
-	if err := errors.Join(err, content.Close()); err != nil {
-		return named(f, err)
-	}
-	return nil
+	return Named(f, errors.Join(writePages(ltx.NewDecoder(content), file), content.Close()))
 }
 
 func writePages(d *ltx.Decoder, file *os.File) error {

@@ -140,6 +140,10 @@ func newest(g []spool.File, at time.Time) (goal spool.File) {
 	return goal
 }
 
+// Next finds the file that brings a state furthest from a transaction on; false
+// if none follows it.
+func Next(g []spool.File, from uint64) (spool.File, bool) { return step(g, from, 1<<64-1) }
+
 // step finds the file that brings a state furthest from a transaction on,
 // without going beyond the goal. A state of nothing needs a whole copy.
 func step(g []spool.File, from, goal uint64) (best spool.File, ok bool) {

@@ -90,16 +90,19 @@ func (r *Restorer) proveOne(ctx context.Context, f spool.File) error {
 		_, err = io.Copy(io.Discard, rest)
 	}
 	if err := errors.Join(err, content.Close()); err != nil {
-		return named(f, err)
+		return Named(f, err)
 	}
 	if uint64(header.MinTXID) != f.First || uint64(header.MaxTXID) != f.Last {
-		return named(f, errors.New("it holds other transactions than its name says"))
+		return Named(f, errors.New("it holds other transactions than its name says"))
 	}
 	return nil
 }
 
-// named makes sure that an error names its file.
-func named(f spool.File, err error) error {
+// Named makes sure that an error, if there is one, names its file.
+func Named(f spool.File, err error) error {
+	if err == nil {
+		return nil
+	}
 	if code := errs.CodeOf(err); code != "internal" || errors.Is(err, context.Canceled) {
 		return err
 	}

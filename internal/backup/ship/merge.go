@@ -168,6 +168,8 @@ func (s *Shipper) lastWhole() spool.File {
 // full writes a whole copy of the database. The log cannot start over while it
 // is read, and grows.
 func (s *Shipper) full(ctx context.Context) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
 	start := s.clock.Now()
 	info, err := s.engine.Snapshot(ctx)
 	if err != nil {
@@ -198,7 +200,7 @@ func (s *Shipper) removeExpired(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range expired(files, s.client.generation, s.clock.Now(), s.cfg) {
+	for _, name := range Expired(files, s.client.generation, s.clock.Now(), s.cfg) {
 		if f, ok := spool.Parse(name); ok && s.needed(f) {
 			continue
 		}

@@ -55,6 +55,7 @@ type Shipper struct {
 	cycle   sync.Mutex
 	running bool // guarded by cycle; a first whole copy is in the spool
 
+	writing  sync.Mutex // held while a whole copy is written
 	progress progress
 	pages    pages                  // owned by the writer's goroutine
 	frozen   atomic.Pointer[freeze] // who wants the writer to stand still, nil if nobody does

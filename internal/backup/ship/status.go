@@ -29,8 +29,15 @@ type Status struct {
 	// Failure is the code of what stopped the last shipment, "" if nothing did.
 	Failure string `json:"failure,omitempty"`
 
+	// Broken is the code of why a generation had to end within the last day, ""
+	// if none had to: there is a hole in what can be restored.
+	Broken string `json:"broken,omitempty"`
+
 	Bytes       int64        `json:"bytes"` // in the spool
 	Generations []Generation `json:"generations"`
+
+	// Alarms are the codes of what ails the copying to all destinations.
+	Alarms []string `json:"alarms,omitempty"`
 
 	// Destinations are the copies elsewhere, Schedule what backups did last and do
 	// next; told only of a running shop.

@@ -46,6 +46,23 @@ func (d *Disk) FailSync(f SyncFault) {
 	d.syncFault = f
 }
 
+// Garble has files of at least so many bytes read with one bit in their middle
+// turned, as a disk does that acknowledges what it does not keep. 0 takes that
+// back.
+func (d *Disk) Garble(from int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.garbled = from
+}
+
+// garble turns the bit in a part of a file that was read. Call it with mu held.
+func (d *Disk) garble(n *inode, part []byte, off int64) {
+	size := int64(len(n.live))
+	if at := size/2 - off; d.garbled > 0 && size >= d.garbled && at >= 0 && at < int64(len(part)) {
+		part[at] ^= 1
+	}
+}
+
 // Limit leaves so many bytes free; a negative number lifts the limit.
 func (d *Disk) Limit(free int64) {
 	d.mu.Lock()

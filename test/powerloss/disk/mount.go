@@ -160,6 +160,7 @@ func (n *node) Read(_ context.Context, _ fs.FileHandle, dest []byte, off int64) 
 	count := 0
 	if off < int64(len(n.file.live)) {
 		count = copy(dest, n.file.live[off:])
+		n.disk.garble(n.file, dest[:count], off)
 	}
 	return fuse.ReadResultData(dest[:count]), 0
 }
