@@ -10,6 +10,7 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/tally"
+	"panshi/internal/clock"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 )
@@ -73,6 +74,9 @@ func (c *counting) run(ctx context.Context) {
 func (c *counting) count(ctx context.Context) error {
 	if last := c.last.Load(); last != nil && c.by.Lag() == 0 && c.by.Transaction() == last.Tx {
 		return nil
+	}
+	if err := c.counter.CatchUp(ctx, c.db, clock.System{}.Now()); err != nil {
+		return err
 	}
 	var sums manifest.Sums
 	err := c.db.View(db.WithLong(ctx), func(tx *db.Tx) error {

@@ -74,8 +74,11 @@ func TestWhatCannotBeSplit(t *testing.T) {
 	_, err := shamir.Split([]byte("x"), 2, 3, strings.NewReader(""))
 	require.Error(t, err, "no randomness")
 	for _, s := range [][]shamir.Share{
-		nil, {{X: 1, Y: []byte("a")}}, {{X: 1, Y: []byte("a")}, {X: 1, Y: []byte("a")}},
-		{{X: 0, Y: []byte("a")}, {X: 1, Y: []byte("a")}}, {{X: 1, Y: []byte("a")}, {X: 2, Y: []byte("ab")}},
+		nil,
+		{{X: 1, Y: []byte("a")}},
+		{{X: 1, Y: []byte("a")}, {X: 1, Y: []byte("a")}},
+		{{X: 0, Y: []byte("a")}, {X: 1, Y: []byte("a")}},
+		{{X: 1, Y: []byte("a")}, {X: 2, Y: []byte("ab")}},
 	} {
 		_, err := shamir.Combine(s)
 		require.Error(t, err, s)

@@ -8,7 +8,9 @@
 // added up once and remembered, and two states of a shop agree on it whatever
 // happened since. Days of long ago are told by month.
 //
-// What it costs: one read of a day's keys in the primary key's order. At the
-// start, and once a day, that is all days; else today and perhaps yesterday. Rows
-// are counted once an hour, on a reader of its own.
+// What it costs: one read of a day's rows in the order of their keys. At the
+// start, and once a day, that is all days, one by one; else today and perhaps
+// yesterday. Rows are counted once an hour. Measured with 1,000,000 orders of two
+// years and 2,000,000 postings (TestCost, two busy cores): all days 14 s, of
+// which no transaction is longer than a day's; today 60 ms.
 package tally

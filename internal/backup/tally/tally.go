@@ -1,6 +1,7 @@
 package tally
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"time"
@@ -40,12 +41,37 @@ type period struct {
 // NewCounter makes a Counter; tables are those whose rows are counted.
 func NewCounter(tables []string) *Counter { return &Counter{tables: tables} }
 
-// Count adds up what tx sees at a time. Rows is nil if it was told less than an
-// hour ago.
-func (c *Counter) Count(tx *db.Tx, at time.Time) (manifest.Sums, error) {
+// CatchUp adds up the closed days that are not remembered, each in a transaction
+// of its own: they are the same in all, and a long one would keep the log of the
+// database from starting over.
+func (c *Counter) CatchUp(ctx context.Context, d db.DB, at time.Time) error {
+	c.forget(at)
+	var from time.Time
+	err := d.View(db.WithLong(ctx), func(tx *db.Tx) (err error) {
+		from, err = c.next(tx, at)
+		return err
+	})
+	for err == nil && manifest.Closed(from.Add(day), at) {
+		p := period{from: from, to: from.Add(day)}
+		if err = d.View(db.WithLong(ctx), p.addUp); err == nil {
+			c.closed = append(c.closed, p)
+		}
+		from = p.to
+	}
+	return err
+}
+
+// forget lets go of closed days when it is time to read them anew.
+func (c *Counter) forget(at time.Time) {
 	if at.Sub(c.fresh) >= trust || at.Before(c.fresh) {
 		c.closed, c.fresh = nil, at
 	}
+}
+
+// Count adds up what tx sees at a time. Rows is nil if it was told less than an
+// hour ago.
+func (c *Counter) Count(tx *db.Tx, at time.Time) (manifest.Sums, error) {
+	c.forget(at)
 	open, err := c.days(tx, at)
 	if err != nil {
 		return manifest.Sums{}, err
