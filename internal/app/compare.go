@@ -84,10 +84,10 @@ func planOf(ctx context.Context, restorer *restore.Restorer, from origin, at tim
 // file is whole then, too.
 func (c *Compared) apply(ctx context.Context, restorer *restore.Restorer, plan restore.Plan, sums *manifest.Sums, path string) error {
 	if sums == nil {
-		return restorer.Apply(ctx, plan, path, nil)
+		return restorer.Apply(ctx, plan, path)
 	}
 	c.Transaction, c.Time = sums.Tx, sums.At()
-	err := restorer.Apply(ctx, plan, path, func() error {
+	err := restorer.ApplyVia(ctx, plan, path, func() error {
 		got, err := addUp(ctx, path, *sums)
 		c.Exact = true
 		c.note(sums.Differences(got))

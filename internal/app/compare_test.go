@@ -17,7 +17,6 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/feed"
-	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
@@ -142,7 +141,7 @@ func (s *countedShop) copyOut(t *testing.T) {
 	require.NoError(t, err)
 	source, err := feed.Open(ctx, files, s.cfg.mirrorDir())
 	require.NoError(t, err)
-	m, err := mirrorOf(ctx, s.cfg, source, keys, targets, s.shipper, s.counted.sums, func(mirror.Alert) {}, slog.New(slog.DiscardHandler))
+	m, err := new(copies).mirrorOf(ctx, s.cfg, source, keys, targets, s.shipper, s.counted.sums, 0, slog.New(slog.DiscardHandler))
 	require.NoError(t, err)
 	ended := make(chan error, 1)
 	go func() { ended <- m.Run(ctx) }()

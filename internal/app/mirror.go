@@ -58,7 +58,8 @@ func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror"
 
 // start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, log *slog.Logger) error {
+// Nothing leaves while fence fails.
+func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -79,8 +80,11 @@ func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, log
 	if err != nil {
 		return err
 	}
+	for i := range targets {
+		targets[i].Dest = fenced{targets[i].Dest, fence}
+	}
 	counted := newCounting(d, by, log)
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, by, counted.sums, c.recent.note, log)
+	m, err := c.mirrorOf(ctx, cfg, source, keys, targets, by, counted.sums, fence.epoch(), log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -88,15 +92,15 @@ func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, log
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled,
-	sums func(context.Context) (manifest.Sums, error), alert func(mirror.Alert), log *slog.Logger,
+func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled,
+	sums func(context.Context) (manifest.Sums, error), epoch uint64, log *slog.Logger,
 ) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
-		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: alert,
+		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
+		Alert: c.recent.note,
 		Sums:  sums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll

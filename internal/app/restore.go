@@ -69,6 +69,10 @@ type Restored struct {
 	CardsShut bool   `json:"cards_shut"`
 	Settings  string `json:"settings,omitempty"`
 
+	// Fenced names what was left out, because a former writer brought it after
+	// another machine had taken over.
+	Fenced []string `json:"fenced,omitempty"`
+
 	Server RestoredServer `json:"postgres,omitzero"` // of a shop on PostgreSQL
 }
 
@@ -105,7 +109,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Sums: Compared{Differences: []string{}}}
+	done := Restored{
+		Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced, Sums: Compared{Differences: []string{}},
+	}
 	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err

@@ -28,6 +28,7 @@ type origin struct {
 	keys     vault.Config
 	settings bundle.Bundle
 	sums     func(generation string, transaction uint64) (manifest.Sums, bool) // of fetch.Fetcher
+	fenced   []string                                                          // what a former writer left after it had been deposed
 	close    func() error
 }
 
@@ -118,7 +119,10 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 	if err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	o := origin{source: f, sums: f.Sums, close: ended, keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")}}
+	o := origin{
+		source: f, sums: f.Sums, fenced: f.Fenced(), close: ended,
+		keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")},
+	}
 	if err := o.bringKeys(ctx, f, r, secrets); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}

@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -127,25 +126,15 @@ func (r *Restorer) open(ctx context.Context, f spool.File) (io.ReadCloser, error
 
 // Apply makes the database file at path, which must not exist, from a plan that
 // was proved. When it returns without an error the file is on disk. Codes
-// restore_target_exists and those of Prove. If the plan passes a transaction on
-// its way, via is called when the file is as it was after that: it may read the
-// file, and its error ends the restore.
-func (r *Restorer) Apply(ctx context.Context, plan Plan, path string, via func() error) (err error) {
-	whole := plan.Files
-	if plan.Via > 0 {
-		whole = plan.Files[:plan.Via]
-	}
-	if err := r.create(ctx, whole, path); err != nil || plan.Via == 0 {
-		return err
-	}
-	if err := via(); err != nil {
-		return err
-	}
-	return r.advance(ctx, plan.Files[plan.Via:], path)
+// restore_target_exists and those of Prove.
+func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) error {
+	return r.ApplyVia(ctx, plan, path, func() error { return nil })
 }
 
-// create makes the file from files that begin with a whole copy.
-func (r *Restorer) create(ctx context.Context, files []spool.File, path string) (err error) {
+// ApplyVia is Apply; if the plan passes a transaction on its way, via is called
+// when the file is as it was after that. It may read the file, and its error
+// ends the restore.
+func (r *Restorer) ApplyVia(ctx context.Context, plan Plan, path string, via func() error) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return errs.Wrap(err, errs.Conflict, "restore_target_exists", "there is something at "+path+" already; nothing is ever restored over it").
@@ -154,69 +143,11 @@ func (r *Restorer) create(ctx context.Context, files []spool.File, path string) 
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := r.fill(ctx, files, file); err != nil {
+	if err := r.fill(ctx, plan, file, via); err != nil {
 		return errors.Join(err, file.Close(), os.Remove(path))
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return durable.SyncDir(filepath.Dir(path))
-}
-
-// fill merges files into one whole copy and that into a database.
-func (r *Restorer) fill(ctx context.Context, files []spool.File, file *os.File) error {
-	var inputs []io.Reader
-	for _, f := range files {
-		content, err := r.open(ctx, f)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = content.Close() }() // it was only read
-		inputs = append(inputs, content)
-	}
-	from, to := io.Pipe()
-	merged, err := ltx.NewCompactor(to, inputs)
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	merged.HeaderFlags = ltx.HeaderFlagNoChecksum
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = to.CloseWithError(merged.Compact(ctx)) // always nil; the error is the reader's
-	}()
-	sink := &meter{file: file, tell: func(n int64) {
-		s := merged.Status()
-		if s.Total > 0 {
-			r.progress("apply", n, n/max(int64(s.N), 1)*int64(s.Total))
-		}
-	}}
-	buffer := bufio.NewWriterSize(sink, 1<<20)
-	err = ltx.NewDecoder(from).DecodeDatabaseTo(buffer)
-	if err == nil {
-		err = buffer.Flush()
-	}
-	_ = from.CloseWithError(err) // always nil; ends the goroutine
-	<-ended
-	if err != nil && errs.CodeOf(err) == "internal" {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return err
-}
-
-// meter counts what is written and tells every few megabytes.
-type meter struct {
-	file       *os.File
-	done, told int64
-	tell       func(done int64)
-}
-
-func (m *meter) Write(p []byte) (int, error) {
-	n, err := m.file.Write(p)
-	m.done += int64(n)
-	if m.done-m.told >= 8<<20 {
-		m.told = m.done
-		m.tell(m.done)
-	}
-	return n, err
 }

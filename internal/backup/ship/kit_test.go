@@ -134,7 +134,7 @@ func (s *shop) tryRestore(want restore.Target, path string) (restore.Plan, error
 	if err := r.Prove(ctx, plan); err != nil {
 		return plan, err
 	}
-	return plan, r.Apply(ctx, plan, path, func() error {
+	return plan, r.ApplyVia(ctx, plan, path, func() error {
 		s.passed(path)
 		return nil
 	})
