@@ -30,6 +30,7 @@ type commandLine struct {
 	Check     checkCmd     `cmd:"" help:"Check the business invariants of the shop; exit 1 on any violation."`
 	Backup    backupCmd    `cmd:"" help:"What leaves this machine, and how far it is."`
 	Restore   restoreCmd   `cmd:"" help:"Bring a shop back from its spool or a copy elsewhere, as it is or as it was at some time."`
+	Settings  configCmd    `cmd:"" name:"config" help:"The versions of the configuration file, and the way back to one."`
 	Drill     drillCmd     `cmd:"" help:"Rehearse disasters on scratch copies, measure them, and keep signed reports."`
 	Key       keyCmd       `cmd:"" help:"Keys of backups: the recovery sheet, and the bundle of card keys."`
 	Promote   promoteCmd   `cmd:"" help:"Make the shop of a standby, and stop the old one from selling."`
@@ -53,6 +54,14 @@ type globals struct {
 
 // load reads the configuration; more holds the command's own flags by key.
 func (g *globals) load(more map[string]*string) (app.Config, error) {
+	flags, err := g.flags(more)
+	if err != nil {
+		return app.Config{}, err
+	}
+	return app.Load(flags)
+}
+
+func (g *globals) flags(more map[string]*string) (app.Flags, error) {
 	flags := app.Flags{Set: g.Set, More: map[string]string{}}
 	for name, f := range map[string]struct {
 		from *string
@@ -62,7 +71,7 @@ func (g *globals) load(more map[string]*string) (app.Config, error) {
 			continue
 		}
 		if err := plain(name, *f.from, 4096); err != nil {
-			return app.Config{}, err
+			return flags, err
 		}
 		*f.to = *f.from
 	}
@@ -71,11 +80,11 @@ func (g *globals) load(more map[string]*string) (app.Config, error) {
 			continue
 		}
 		if err := plain(spell(key), *value, 4096); err != nil {
-			return app.Config{}, err
+			return flags, err
 		}
 		flags.More[key] = *value
 	}
-	return app.Load(flags)
+	return flags, nil
 }
 
 // again is a command line of this program with the same flags for all commands.

@@ -2,18 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"time"
 
 	"panshi/internal/app"
-	"panshi/internal/backup/seal"
 )
 
 type keyCmd struct {
 	Recovery    keyRecoveryCmd    `cmd:"" help:"The recovery sheet, which opens every backup."`
+	Shares      keySharesCmd      `cmd:"" help:"The recovery sheet in shares, of which some open every backup."`
 	Cards       keyCardsCmd       `cmd:"" help:"Write the bundle of card keys, which travels apart, or bring it back."`
 	Destination keyDestinationCmd `cmd:"" help:"The credentials of backup destinations."`
 }
@@ -65,9 +63,8 @@ type keyRecoveryCmd struct {
 }
 
 type keyRecoveryNewCmd struct {
-	Name    *string `placeholder:"TEXT" help:"The shop's name on the sheet (default: the host of shop.public_url)."`
-	Strict  bool    `help:"Keep no key on this machine that opens backups; another machine has to prove them."`
-	Replace bool    `help:"Make another sheet for a shop that has one. Backups of before need the old sheet."`
+	keyRecoveryFlags
+	Shares bool `help:"Three shares in the place of one sheet, of which two are needed (panshi key shares new tells more)."`
 }
 
 // Help implements kong.HelpProvider.
@@ -79,39 +76,19 @@ a copy of the backups can read the whole shop. Restart a running shop afterwards
   panshi key recovery new --data /var/lib/panshi | lpr`
 }
 
-// Run prints the sheet first and then takes the keys into use: a sheet without
-// keys is harmless, keys without a sheet would be a trap.
+// Run prints the sheet, or its shares.
 func (c keyRecoveryNewCmd) Run(_ context.Context, g *globals, t *terminal) error {
-	cfg, err := g.load(nil)
-	if err != nil {
-		return err
+	var o app.RecoveryOptions
+	if c.Shares {
+		o.Threshold, o.Shares = 2, 3
 	}
-	if !hasShop(cfg) {
-		return noShop(cfg)
-	}
-	o := app.RecoveryOptions{Strict: c.Strict, Replace: c.Replace}
-	if c.Name != nil {
-		if err := plain("--name", *c.Name, 100); err != nil {
-			return err
-		}
-		o.Shop = *c.Name
-	}
-	r, err := app.NewRecovery(cfg, o, time.Now())
-	if err != nil {
-		return err
-	}
-	var printed error
-	err = t.result(map[string]string{"sheet": r.Sheet}, func(w io.Writer) { _, printed = fmt.Fprint(w, r.Sheet) })
-	if err := errors.Join(err, printed); err != nil {
-		return err
-	}
-	return r.Save()
+	return c.print(g, t, o)
 }
 
 type keyCardsCmd struct {
-	File  string  `arg:"" help:"The bundle: written, or read with --place."`
-	Place bool    `help:"Bring the bundle back into a shop that was restored without it."`
-	Sheet *string `placeholder:"FILE" help:"With --place: the recovery sheet; - reads standard input."`
+	sheetFlags
+	File  string `arg:"" help:"The bundle: written, or read with --place."`
+	Place bool   `help:"Bring the bundle back into a shop that was restored without it; with --sheet or --share."`
 }
 
 // Help implements kong.HelpProvider.
@@ -141,18 +118,14 @@ func (c keyCardsCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 			fmt.Fprintf(w, "The keys of card keys are in %s, sealed to the recovery sheet. Keep it apart from the copies.\n", oneLine(c.File))
 		})
 	}
-	if c.Sheet == nil {
+	sheet, err := c.read(ctx, t)
+	if err != nil {
+		return err
+	}
+	if sheet == nil {
 		return usage("--sheet", "is needed with --place")
 	}
-	text, _, err := readSettings(ctx, t, *c.Sheet)
-	if err != nil {
-		return err
-	}
-	sheet, err := seal.ParseSheet(string(text))
-	if err != nil {
-		return err
-	}
-	if err := app.PlaceCards(cfg, sheet, c.File); err != nil {
+	if err := app.PlaceCards(cfg, *sheet, c.File); err != nil {
 		return err
 	}
 	return t.result(map[string]bool{"open": true}, func(w io.Writer) {

@@ -10,16 +10,17 @@ import (
 	"time"
 
 	"panshi/internal/app"
-	"panshi/internal/backup/seal"
 )
 
 type restoreCmd struct {
+	sheetFlags
+	extractFlags
 	From       string  `required:"" placeholder:"PLACE" help:"The spool; or, with --sheet, a destination: its directory, or its label in the configuration."`
 	To         string  `required:"" placeholder:"DIR" help:"The data directory to make; it must not exist."`
 	At         *string `placeholder:"TIME" help:"The state as of then, such as 2026-05-03T14:05:00+08:00 (default the newest)."`
 	KeyFile    *string `placeholder:"FILE" help:"The key file of the shop, for a spool (default the one that belongs to --to)."`
-	Sheet      *string `placeholder:"FILE" help:"The recovery sheet, or its two lines with the keys; - reads standard input."`
 	Credential *string `placeholder:"FILE" help:"With the label of an object store or an SFTP server: its credential (JSON, as in panshi key destination put)."`
+	AcceptSums bool    `help:"Restore although amounts or rows are not what the shop had counted."`
 	Cards      *string `placeholder:"FILE" help:"The bundle of card keys (panshi key cards); without it they stay shut."`
 	Salvage    bool    `help:"Take what is left of a destination that somebody ruined, though its signed lists are gone or name what is."`
 }
@@ -28,15 +29,22 @@ type restoreCmd struct {
 func (restoreCmd) Help() string {
 	return `Brings a shop back from its spool or from a destination, at its newest state or as it was at some time. Every
 file is read to its end and proved before anything is written; a gap or a damaged file ends the restore and is named.
-What exists is never touched. At the end all invariants are checked. The spool needs the shop's key file, which is
-never in it. A destination needs the recovery sheet and nothing else; card keys come with their own bundle.
+What exists is never touched. A copy at a destination is compared with the amounts and rows that the shop had counted and
+signed (--accept-sums restores in spite of differences). At the end all invariants are checked. The spool needs the
+shop's key file, which is never in it. A destination needs the recovery sheet, or enough shares of it, and nothing else; card
+keys come with their own bundle.
 
   panshi restore --from /var/lib/panshi.spool --to /var/lib/panshi
   panshi restore --from /mnt/panshi.spool --to ./look --key-file /var/lib/panshi.key --at 2026-05-03T14:05:00+08:00
   panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --sheet - --cards /mnt/usb/cards.bundle
+  panshi restore --from /mnt/nas/panshi --to /var/lib/panshi --share a.txt --share -
   panshi restore --from oss --to /var/lib/panshi --config panshi.yaml --sheet sheet.txt --credential oss.json
+  panshi restore --from /var/lib/panshi.spool --key-file /var/lib/panshi.key --to ./look --at 2026-05-03T14:05:00+08:00 \
+    --table products --compare /var/lib/panshi
 
-The restored shop goes on with a generation of its own.
+With --table or --order it takes only these rows out, as JSON lines into the new directory --to, to be looked at; with
+--compare it tells which rows the shop there has lost, changed or added since. Card keys, people's data and secrets are
+told as digests only. The restored shop goes on with a generation of its own.
 Exit codes: 0 restored and clean, 1 restored with violations, or failed, 4 the backup has a gap or a damaged file.`
 }
 
@@ -45,6 +53,9 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	request, err := c.request(ctx, t)
 	if err != nil {
 		return err
+	}
+	if c.wanted() {
+		return c.extract(ctx, g, t, request)
 	}
 	g.Data = &c.To
 	cfg, err := g.load(nil)
@@ -67,7 +78,7 @@ func (c restoreCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 }
 
 func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreRequest, error) {
-	r := app.RestoreRequest{From: c.From, Salvage: c.Salvage}
+	r := app.RestoreRequest{From: c.From, AcceptSums: c.AcceptSums, Salvage: c.Salvage}
 	if err := c.secrets(ctx, t, &r); err != nil {
 		return r, err
 	}
@@ -92,21 +103,17 @@ func (c restoreCmd) request(ctx context.Context, t *terminal) (app.RestoreReques
 
 // secrets reads what opens a destination.
 func (c restoreCmd) secrets(ctx context.Context, t *terminal, r *app.RestoreRequest) error {
-	if c.Sheet == nil {
+	sheet, err := c.read(ctx, t)
+	if err != nil {
+		return err
+	}
+	if sheet == nil {
 		if c.Cards != nil || c.Credential != nil {
-			return usage("--cards, --credential", "go with --sheet")
+			return usage("--cards, --credential", "go with --sheet or --share")
 		}
 		return nil
 	}
-	text, _, err := readSettings(ctx, t, *c.Sheet)
-	if err != nil {
-		return err
-	}
-	sheet, err := seal.ParseSheet(string(text))
-	if err != nil {
-		return err
-	}
-	r.Sheet = &sheet
+	r.Sheet = sheet
 	if r.Cards, err = optionalFile("--cards", c.Cards); err != nil {
 		return err
 	}
@@ -148,6 +155,7 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 	}
 	tellServer(w, r.Server, to)
 	tellFenced(w, r.Fenced)
+	tellSums(w, r.Sums)
 	tellCheck(w, r.Check, r.Took)
 }
 
@@ -160,4 +168,22 @@ func tellServer(w io.Writer, s app.RestoredServer, to string) {
 	fmt.Fprintf(w, "the data of the PostgreSQL %d server are in %s; nobody serves them yet. To do so:\n", s.Major, data)
 	fmt.Fprintf(w, "  chown -R postgres: %s && sudo -u postgres /usr/lib/postgresql/%d/bin/pg_ctl -D %s -l %s/log start\n", data, s.Major, data, data)
 	fmt.Fprintf(w, "  panshi serve --data %s --set db.url=postgres://%s@HOST/%s\n", oneLine(to), oneLine(s.Role), oneLine(s.Database))
+}
+
+// tellSums says what the comparison with the shop's own sums came to.
+func tellSums(w io.Writer, c app.Compared) {
+	switch {
+	case c.Transaction == 0:
+		fmt.Fprintln(w, "the backup tells of no sums to compare with")
+	case c.Exact:
+		fmt.Fprintf(w, "compared with the sums of %s (transaction %d): every amount and day", localTime(c.Time), c.Transaction)
+	default:
+		fmt.Fprintf(w, "compared with the sums of %s: the days that were closed", localTime(c.Time))
+	}
+	if c.Transaction > 0 {
+		fmt.Fprintf(w, "; %s\n", plural(int64(len(c.Differences)), "difference"))
+	}
+	for _, d := range c.Differences {
+		fmt.Fprintf(w, "  %s\n", oneLine(d))
+	}
 }

@@ -347,7 +347,8 @@ func TestHelp(t *testing.T) {
 		"serve", "demo", "sandbox", "import catalog", "import cards", "check", "reconcile", "doctor", "setup-link",
 		"merchant put", "merchant list", "account put wechatpay", "account list", "bench", "version",
 		"backup status", "backup now", "backup list", "backup verify", "backup prove", "backup checklist", "restore",
-		"drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key cards", "key destination put",
+		"drill list", "drill run", "drill all", "drill reports", "drill show", "key recovery new", "key shares new", "key cards", "key destination put",
+		"config history", "config diff", "config rollback",
 	} {
 		require.Contains(t, bare.out, "\n  "+command+" ")
 		got := panshi(t, dir, append(strings.Fields(command), "--help")...)

@@ -19,6 +19,7 @@ import (
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/db/sqlite"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
@@ -97,6 +98,21 @@ func atRest(cfg Config) shipping {
 	}
 }
 
+// openServed opens the database of a shop that serves. The configuration file is
+// kept as soon as there are keys, and before keys are backed up.
+func openServed(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
+	opened, err := openShipped(ctx, cfg, log)
+	if err != nil {
+		return nil, err
+	}
+	next := opened.backup.start
+	opened.backup.start = func(ctx context.Context, v *vault.Vault) error {
+		opened.configChanges, opened.configNumber = keepConfig(cfg, log)
+		return next(ctx, v)
+	}
+	return opened, nil
+}
+
 // openShipped opens the database of a shop that serves, with what ships it.
 func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
 	switch {
@@ -170,12 +186,12 @@ func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *prov
 	database := d.close
 	// Shipping ends first, so that the mirror sees all of it; the lease last.
 	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close(), lease.close()) }
-	d.backup = shippingOf(cfg, by, mirrored, proofs, lease)
+	d.backup = shippingOf(cfg, d, by, mirrored, proofs, lease)
 	d.gauges = append(d.gauges, slices.Concat(shipGauges(by), lease.gauges())...)
 }
 
 // shippingOf is the backup of a database that is shipped.
-func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) shipping {
+func shippingOf(cfg Config, d db.DB, by shipper, mirrored *copies, proofs *proving, lease *leasing) shipping {
 	return shipping{
 		ships: true,
 		start: func(ctx context.Context, v *vault.Vault) error {
@@ -186,7 +202,7 @@ func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving, lease
 				return err
 			}
 			lease.keep(ctx, by)
-			return mirrored.start(ctx, cfg, by, lease, proofs.log)
+			return mirrored.start(ctx, cfg, d, by, lease, proofs.log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := by.Status(ctx)

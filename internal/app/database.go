@@ -25,6 +25,11 @@ type database struct {
 	lost   func() <-chan struct{} // closed when another machine writes; nil without a lease
 
 	replicas func() []replica.State // nil without read replicas
+
+	// The configuration file with which a shop that serves started, if it is
+	// another than last time: the version, and the keys that differ.
+	configNumber  int
+	configChanges []string
 }
 
 // gauge is a number that monitoring may read at any time.

@@ -29,7 +29,7 @@ func checkDir(dir string) error {
 	if me := os.Geteuid(); known && stat.Uid != 0 && int(stat.Uid) != me {
 		return unsafeDir(fmt.Sprintf("%s belongs to user %d, and this is user %d: run as its owner", dir, stat.Uid, me))
 	}
-	return nil
+	return notScratch(dir)
 }
 
 func unsafeDir(msg string) error {

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/vault"
 )
@@ -57,7 +59,7 @@ func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror"
 // start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
 // Nothing leaves while fence fails.
-func (c *copies) start(ctx context.Context, cfg Config, by spooled, fence *leasing, log *slog.Logger) error {
+func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -81,22 +83,25 @@ func (c *copies) start(ctx context.Context, cfg Config, by spooled, fence *leasi
 	for i := range targets {
 		targets[i].Dest = fenced{targets[i].Dest, fence}
 	}
-	m, err := c.mirrorOf(ctx, cfg, source, keys, targets, by, fence.epoch(), log)
+	counted := newCounting(d, by, log)
+	m, err := c.mirrorOf(ctx, cfg, source, keys, targets, by, counted.sums, fence.epoch(), log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
-	c.running.Store(run(ctx, m, source, log))
+	c.running.Store(run(ctx, m, source, counted, log))
 	return nil
 }
 
-func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, epoch uint64, log *slog.Logger) (*mirror.Mirror, error) {
+func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled,
+	sums func(context.Context) (manifest.Sums, error), epoch uint64, log *slog.Logger,
+) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
 		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
 		Alert: c.recent.note,
-		Sums:  noSums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
+		Sums:  sums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {
@@ -105,11 +110,14 @@ func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, ke
 	return mirror.New(settings)
 }
 
-func run(ctx context.Context, m *mirror.Mirror, source *feed.Feed, log *slog.Logger) *mirroring {
+func run(ctx context.Context, m *mirror.Mirror, source *feed.Feed, counted *counting, log *slog.Logger) *mirroring {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	running := &mirroring{Mirror: m, feed: source, stop: stop, done: make(chan struct{})}
 	go func() {
 		defer close(running.done)
+		var counts sync.WaitGroup
+		counts.Go(func() { counted.run(run) })
+		defer counts.Wait()
 		if err := m.Run(run); err != nil {
 			log.Error("backup: the mirror ended", slog.Any("error", err))
 		}
@@ -172,12 +180,6 @@ func (c *copies) told() []backup.Copy {
 		})
 	}
 	return all
-}
-
-// noSums leaves counts out of manifests: they are counted on what was restored,
-// where it is sure which transaction they belong to.
-func noSums(context.Context) (manifest.Sums, error) {
-	return manifest.Sums{}, errs.New(errs.Unavailable, "backup_not_counted", "nothing was counted")
 }
 
 // putBundles has the keys and settings backed up, if they are others than

@@ -217,6 +217,7 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	}
 	there := p.cfg.elsewhere(filepath.Join(dir, "shop"))
 	done, err := restoreFrom(ctx, there, RestoreRequest{}, from, p.log, progress)
+	r.Differences, r.Compared, r.Exact = done.Sums.Differences, done.Sums.Transaction, done.Sums.Exact
 	if err = errors.Join(err, from.close()); err != nil {
 		return err
 	}
@@ -248,7 +249,7 @@ func countIn(ctx context.Context, there Config, server RestoredServer, log *slog
 	tables := server.tables()
 	return server.within(ctx, there.scratch(there.Data, there.Vault.KeyFile), log, func(shop *Shop) error {
 		sums, err := proof.Count(ctx, shop.db, tables)
-		sums.Tx, sums.Time = r.Transaction, r.Time.UnixMilli()
+		sums.Generation, sums.Tx, sums.Time = r.Generation, r.Transaction, r.Time.UnixMilli()
 		r.Sums = &sums
 		return err
 	})

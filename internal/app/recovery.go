@@ -19,11 +19,15 @@ type RecoveryOptions struct {
 	Shop    string // on the sheet; "" takes the host of shop.public_url
 	Strict  bool   // keep no verify identity on this machine
 	Replace bool   // another recovery identity for a shop that has one
+	// Shares is how many shares there are in the place of one sheet, 0 for a
+	// sheet; Threshold of them are needed.
+	Threshold, Shares int
 }
 
 // Recovery are new keys of backups that are not in use yet.
 type Recovery struct {
-	Sheet   string // what has to be printed before Save
+	Sheet   string   // what has to be printed before Save,
+	Shares  []string // or these
 	keys    *seal.Keys
 	keeper  *vault.Secrets
 	replace bool
@@ -53,8 +57,20 @@ func NewRecovery(cfg Config, o RecoveryOptions, now time.Time) (*Recovery, error
 	if err != nil {
 		return nil, err
 	}
-	r.Sheet = sheet.Text()
-	return r, nil
+	return r, r.write(sheet, o)
+}
+
+// write gives what has to be printed.
+func (r *Recovery) write(sheet seal.Sheet, o RecoveryOptions) error {
+	if o.Shares == 0 {
+		r.Sheet = sheet.Text()
+		return nil
+	}
+	shares, err := sheet.Split(o.Threshold, o.Shares)
+	for _, s := range shares {
+		r.Shares = append(r.Shares, s.Text())
+	}
+	return err
 }
 
 // Save takes the keys into use from the next start on.

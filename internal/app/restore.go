@@ -32,6 +32,8 @@ type RestoreRequest struct {
 	// Credential is that of a destination which needs one, as DestinationSecret's
 	// JSON: on a bare machine none is stored.
 	Credential []byte
+	// AcceptSums restores although the sums differ.
+	AcceptSums bool
 	Cards      []byte // the bundle of card keys, as ExportCards made it; nil leaves cards shut
 
 	// Salvage takes what is left of a destination whose manifests are gone or tell
@@ -53,6 +55,7 @@ func (r RestoreRequest) opens() seal.Reader {
 type Restored struct {
 	restore.Plan
 	Bytes int64         `json:"bytes"` // read
+	Sums  Compared      `json:"sums"`
 	Check check.Report  `json:"check"`
 	Took  time.Duration `json:"took_ns"`
 	// Made is the part of Took after which the database stood there, whole and
@@ -106,7 +109,9 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced}
+	done := Restored{
+		Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced, Sums: Compared{Differences: []string{}},
+	}
 	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err
@@ -138,11 +143,14 @@ func (d *Restored) prepare(ctx context.Context, r RestoreRequest, from origin, v
 		return d.prepareServer(ctx, r.At, server)
 	}
 	restorer := restore.New(from.source, v.Backup(), progress)
-	if d.Plan, err = restorer.Plan(ctx, restore.Target{At: r.At}); err != nil {
+	plan, sums, err := planOf(ctx, restorer, from, r.At)
+	if err != nil {
 		return nil, err
 	}
+	d.Plan = plan
 	return func(dir string) error {
-		if err := restorer.Apply(ctx, d.Plan, filepath.Join(dir, sqlite.FileName)); err != nil {
+		err := d.Sums.apply(ctx, restorer, plan, sums, filepath.Join(dir, sqlite.FileName))
+		if err != nil && !(r.AcceptSums && errs.CodeOf(err) == codeSumsDiffer) {
 			return err
 		}
 		return ship.NoteAncestor(dir, d.Generation)

@@ -10,6 +10,7 @@ import (
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
 	"panshi/internal/backup/fetch"
+	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/spool"
@@ -26,7 +27,8 @@ type origin struct {
 	source   restore.Source
 	keys     vault.Config
 	settings bundle.Bundle
-	fenced   []string // what a former writer left after it had been deposed
+	sums     func(generation string, transaction uint64) (manifest.Sums, bool) // of fetch.Fetcher
+	fenced   []string                                                          // what a former writer left after it had been deposed
 	close    func() error
 }
 
@@ -57,8 +59,11 @@ func spoolOrigin(cfg Config, r RestoreRequest) (origin, error) {
 		keys.KeyFile = cfg.Vault.KeyFile
 	}
 	source, err := spool.Open(r.From, nil)
-	return origin{source: source, keys: keys, close: func() error { return nil }}, err
+	return origin{source: source, keys: keys, sums: noSums, close: func() error { return nil }}, err
 }
+
+// noSums is of a spool: only manifests tell of sums.
+func noSums(string, uint64) (manifest.Sums, bool) { return manifest.Sums{}, false }
 
 // destination finds what --from names: a directory, or the label of a
 // destination with its credential.
@@ -114,7 +119,10 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 	if err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	o := origin{source: f, fenced: f.Fenced(), close: ended, keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")}}
+	o := origin{
+		source: f, sums: f.Sums, fenced: f.Fenced(), close: ended,
+		keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")},
+	}
 	if err := o.bringKeys(ctx, f, r, secrets); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}

@@ -38,7 +38,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(Address
 		return err
 	}
 	defer func() { err = errors.Join(err, listeners.close()) }()
-	shop, err := open(ctx, listeners.resolve(cfg), log, openShipped)
+	shop, err := open(ctx, listeners.resolve(cfg), log, openServed)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func Serve(ctx context.Context, cfg Config, log *slog.Logger, ready func(Address
 		}
 		defer func() { err = errors.Join(err, stop()) }()
 	}
-	if err := shop.enlist(ctx); err != nil {
+	if err := errors.Join(shop.enlist(ctx), shop.auditConfig(ctx)); err != nil {
 		return err
 	}
 	return shop.serve(ctx, listeners, ready)

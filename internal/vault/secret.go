@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"panshi/internal/durable"
 	"panshi/internal/errs"
@@ -97,4 +98,22 @@ func replaceFile(path string, content []byte) error {
 		return err
 	}
 	return durable.SyncDir(filepath.Dir(path))
+}
+
+// Names lists the secrets whose names begin with a prefix, sorted.
+func (s *Secrets) Names(prefix string) ([]string, error) {
+	entries, err := os.ReadDir(s.cfg.Dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, errs.Wrap(err, errs.Unavailable, "vault_keyset_unreadable", "a keyset file cannot be read").With("file", prefix)
+	}
+	var names []string
+	for _, e := range entries {
+		if name, ok := strings.CutSuffix(e.Name(), secretSuffix); ok && e.Type().IsRegular() && strings.HasPrefix(name, prefix) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }

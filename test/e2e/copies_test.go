@@ -160,3 +160,30 @@ func TestAHangingDestinationDelaysNoStop(t *testing.T) {
 		return s.Lag == 0 && s.Destinations[0].Restorable && s.Destinations[0].Pending == 0 && s.Destinations[1].Pending > 0
 	}, 30*time.Second, 200*time.Millisecond, "%+v", &s)
 }
+
+// Two of three people bring the shop back on a bare machine. One alone does not, and nothing is written then.
+func TestTwoOfThreeSharesBringAShopBack(t *testing.T) {
+	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "nas")
+	shop := kit.Stopped(t, kit.NewPlatform(t), "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
+	r := shop.Run("key", "shares", "new")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	shares := []string{}
+	for i, text := range strings.Split(r.Out, "\f") {
+		path := filepath.Join(t.TempDir(), string(rune('a'+i)))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		shares = append(shares, path)
+	}
+	require.Len(t, shares, 3)
+	shop.Start()
+	shop.AwaitCopied()
+	require.Zero(t, shop.Stop(20*time.Second))
+	to := filepath.Join(t.TempDir(), "to")
+	r = shop.RunEnv(nil, "restore", "--from", dir, "--to", to, "--share", shares[1])
+	require.NotZero(t, r.Code)
+	require.NoDirExists(t, to)
+	r = shop.RunEnv(nil, "restore", "--from", dir, "--to", to, "--share", shares[2], "--share", shares[0])
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	require.Contains(t, r.Out, "0 violations")
+}

@@ -40,9 +40,10 @@ type Fetcher struct {
 
 	objects map[spool.Name]backup.Object
 	boxes   []string
-	fenced  []string          // what a former writer left after another one had taken over
-	sets    []manifest.Set    // of an offline disk, the oldest first
-	here    map[string]string // paths of objects that came, by name
+	fenced  []string            // what a former writer left after another one had taken over
+	sets    []manifest.Set      // of an offline disk, the oldest first
+	links   []manifest.Manifest // sound ones
+	here    map[string]string   // paths of objects that came, by name
 }
 
 var _ restore.Source = (*Fetcher)(nil)
@@ -56,6 +57,7 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 	if err != nil {
 		return nil, err
 	}
+	f.links = log.Links
 	listed := map[string]bool{}
 	if err := from.List(ctx, "", func(o backup.Object) error {
 		listed[o.Name] = true

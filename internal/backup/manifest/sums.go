@@ -8,36 +8,86 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"panshi/internal/backup/seal"
 	"panshi/internal/errs"
 )
 
 // Sums are what a shop counted at one moment, to be counted again after a
-// restore to it. They are business secrets, so a manifest carries them sealed.
+// restore. They are business secrets, so a manifest carries them sealed.
 type Sums struct {
-	Tx   uint64 `json:"tx"`   // the transaction that they were counted at
-	Time int64  `json:"time"` // milliseconds since 1970 UTC
-	// Rows counts the rows of each table.
-	Rows map[string]int64 `json:"rows"`
-	// Orders is, by "day state currency", the number of orders and their total in
-	// minor units.
+	// Generation and Tx are the state that was counted, exactly.
+	Generation string `json:"generation"`
+	Tx         uint64 `json:"tx"`
+	Time       int64  `json:"time"` // milliseconds since 1970 UTC
+	// Rows counts the rows of each table; nil if they were not counted.
+	Rows map[string]int64 `json:"rows,omitempty"`
+	// Orders is, by "period merchant currency", the orders placed and their
+	// totals. A period is a day or a month of UTC: see DayForm, MonthForm.
 	Orders map[string]Total `json:"orders"`
-	// Ledger is the balance in minor units of each "account currency".
-	Ledger map[string]int64 `json:"ledger"`
+	// Ledger is, by "period account currency", the postings and their sum.
+	Ledger map[string]Total `json:"ledger"`
 }
 
-// Total is a number of orders and what they come to.
+// The forms of periods.
+const (
+	DayForm   = "2006-01-02"
+	MonthForm = "2006-01"
+)
+
+// Total is a number of orders or postings and what they come to.
 type Total struct {
 	Count  int64 `json:"count"`
 	Amount int64 `json:"amount"` // minor units
 }
 
-// Differences tells in words where got is not what s says, sorted.
+// Plus adds another total.
+func (t Total) Plus(o Total) Total {
+	return Total{Count: t.Count + o.Count, Amount: t.Amount + o.Amount}
+}
+
+// String says both.
+func (t Total) String() string { return fmt.Sprintf("%d for %d", t.Count, t.Amount) }
+
+// settled is how long after its end a period may still get something: what was
+// begun in it and committed later.
+const settled = time.Hour
+
+// Closed tells whether a period that ended then can get nothing more at a time.
+func Closed(end, at time.Time) bool { return !at.Before(end.Add(settled)) }
+
+// At gives Time as a time.
+func (s Sums) At() time.Time { return time.UnixMilli(s.Time).UTC() }
+
+// Settled leaves the totals of the periods that were closed at a time: whatever
+// happened since, they are the same. Rows are left out.
+func (s Sums) Settled(at time.Time) Sums {
+	open := func(key string, _ Total) bool {
+		period, _, _ := strings.Cut(key, " ")
+		end, err := time.Parse(DayForm, period)
+		if err == nil {
+			return !Closed(end.AddDate(0, 0, 1), at)
+		}
+		end, err = time.Parse(MonthForm, period)
+		return err != nil || !Closed(end.AddDate(0, 1, 0), at)
+	}
+	s.Rows, s.Orders, s.Ledger = nil, maps.Clone(s.Orders), maps.Clone(s.Ledger)
+	maps.DeleteFunc(s.Orders, open)
+	maps.DeleteFunc(s.Ledger, open)
+	return s
+}
+
+// Differences tells in words where got is not what s says, sorted. Rows count
+// only if both have some.
 func (s Sums) Differences(got Sums) []string {
-	out := compare("rows of", s.Rows, got.Rows)
-	out = append(out, compare("orders of", s.Orders, got.Orders)...)
-	return append(out, compare("ledger of", s.Ledger, got.Ledger)...)
+	out := compare("orders of", s.Orders, got.Orders)
+	out = append(out, compare("ledger of", s.Ledger, got.Ledger)...)
+	if len(s.Rows) == 0 || len(got.Rows) == 0 {
+		return out
+	}
+	return append(out, compare("rows of", s.Rows, got.Rows)...)
 }
 
 func compare[V comparable](what string, want, got map[string]V) []string {

@@ -367,8 +367,8 @@ func TestAListingThatLagsHidesNoManifest(t *testing.T) {
 func TestSumsTellWhatDiffers(t *testing.T) {
 	p := newPlace(t)
 	was := manifest.Sums{
-		Tx: 7, Rows: map[string]int64{"orders": 3}, Ledger: map[string]int64{"suspense CNY": 0},
-		Orders: map[string]manifest.Total{"2026-05-03 paid CNY": {Count: 3, Amount: 2970}},
+		Tx: 7, Rows: map[string]int64{"orders": 3}, Ledger: map[string]manifest.Total{"2026-05-03 suspense CNY": {Count: 2}},
+		Orders: map[string]manifest.Total{"2026-05-03 m CNY": {Count: 3, Amount: 2970}, "2026-05-04 m CNY": {Count: 1, Amount: 5}},
 	}
 	m := manifest.Manifest{Chain: p.head.Chain, Number: 1, Label: "a", Base: true, Oldest: 1}
 	var err error
@@ -379,8 +379,15 @@ func TestSumsTellWhatDiffers(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, was.Differences(got))
 
-	got.Orders["2026-05-03 paid CNY"] = manifest.Total{Count: 3, Amount: 2969}
-	require.Equal(t, []string{"orders of 2026-05-03 paid CNY: {3 2969} instead of {3 2970}"}, was.Differences(got), "the day, and by how much")
+	got.Orders["2026-05-03 m CNY"] = manifest.Total{Count: 3, Amount: 2969}
+	require.Equal(t, []string{"orders of 2026-05-03 m CNY: 3 for 2969 instead of 3 for 2970"}, was.Differences(got), "the day, and by how much")
+	got.Orders["2026-05-04 m CNY"] = manifest.Total{Count: 2, Amount: 6}
+	require.Len(t, was.Differences(got), 2)
+	for at, differ := range map[string]int{"2026-05-04T00:59:59Z": 0, "2026-05-04T01:00:00Z": 1, "2026-05-05T01:00:00Z": 2} {
+		when, err := time.Parse(time.RFC3339, at)
+		require.NoError(t, err)
+		require.Len(t, was.Settled(when).Differences(got.Settled(when)), differ, "days that are closed at %s", at)
+	}
 	m.Number = 2
 	_, err = m.Opened(p.sheet.Reader())
 	require.True(t, backup.Is(err, "backup_object_damaged"), "sums of another manifest: %v", err)

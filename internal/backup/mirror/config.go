@@ -99,8 +99,8 @@ type Config struct {
 	// Alert is told each alarm once when it is raised and once when it is over. It
 	// must not wait.
 	Alert func(Alert)
-	// Sums counts the shop for a base manifest; an error leaves the sums out and
-	// is logged.
+	// Sums gives what was counted last, for the next manifest; an error leaves the
+	// sums out and, unless it is backup_not_counted, is logged. It must not wait.
 	Sums func(context.Context) (manifest.Sums, error)
 	// Complete tells up to when the source has everything that happened; the zero
 	// time if it does not know.

@@ -35,6 +35,7 @@ type copier struct {
 	ready      bool          // the journal was compared with the destination
 	wait       time.Duration // after a failure, doubles
 	nextExpire time.Time
+	counted    time.Time // when the sums were counted that a manifest told last
 	nextList   time.Time // when the next manifest is due
 	attested   time.Time // up to when the last manifest said that everything is there
 	// beside is the large object that is under way, nil if none is; besideErr is

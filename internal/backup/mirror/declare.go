@@ -113,17 +113,18 @@ func (c *copier) decide(ctx context.Context) error {
 	}
 	m.Base = len(s.bases) == 0 || s.deltas >= baseEvery
 	if m.Base {
-		c.decideBase(ctx, &m)
+		c.decideBase(&m)
 	} else {
 		for _, name := range slices.Sorted(maps.Keys(s.added)) {
 			m.Added = append(m.Added, s.live[name])
 		}
 		m.Removed = slices.Sorted(maps.Keys(s.removed))
 	}
+	c.tellSums(ctx, &m)
 	return c.note(event{Pending: &m})
 }
 
-func (c *copier) decideBase(ctx context.Context, m *manifest.Manifest) {
+func (c *copier) decideBase(m *manifest.Manifest) {
 	s := c.state
 	for _, name := range slices.Sorted(maps.Keys(s.live)) {
 		m.Added = append(m.Added, s.live[name])
@@ -132,13 +133,23 @@ func (c *copier) decideBase(ctx context.Context, m *manifest.Manifest) {
 	if len(s.bases) > 0 {
 		m.Oldest = s.bases[len(s.bases)-1]
 	}
+}
+
+// tellSums puts what was counted last into a manifest: into every base, and
+// once into another.
+func (c *copier) tellSums(ctx context.Context, m *manifest.Manifest) {
 	sums, err := c.m.cfg.Sums(ctx)
+	if backup.Is(err, "backup_not_counted") || err == nil && !m.Base && !sums.At().After(c.counted) {
+		return
+	}
 	if err == nil {
 		m.Sums, err = manifest.SealSums(ctx, c.m.cfg.Keys, manifest.Head{Chain: m.Chain, Number: m.Number}, sums)
 	}
 	if err != nil {
 		c.m.cfg.Log.Error("backup: a manifest goes without sums", "destination", c.Label, "error", err)
+		return
 	}
+	c.counted = sums.At()
 }
 
 // dropOldManifests deletes the manifests before the oldest that the newest base

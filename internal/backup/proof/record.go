@@ -44,13 +44,20 @@ type Record struct {
 	Violations int            `json:"violations"`     // over all of them
 	Sums       *manifest.Sums `json:"sums,omitempty"` // what the restored shop has
 
+	// Compared is the transaction at which the running shop had added itself up, 0
+	// if the manifests tell of none; Exact says that the restore passed it.
+	// Differences are what the restore had otherwise.
+	Compared    uint64   `json:"compared,omitempty"`
+	Exact       bool     `json:"exact,omitempty"`
+	Differences []string `json:"differences,omitempty"`
+
 	// Failure is the code of what ended it early, "" if nothing did.
 	Failure string `json:"failure,omitempty"`
 }
 
 // Good tells whether the destination brought a sound shop back.
 func (r Record) Good() bool {
-	return r.Failure == "" && len(r.Findings) == 0 && r.Invariants > 0 && r.Violations == 0
+	return r.Failure == "" && len(r.Findings) == 0 && len(r.Differences) == 0 && r.Invariants > 0 && r.Violations == 0
 }
 
 // Why tells in a few words why a record is not good; "" if it is.
@@ -59,6 +66,8 @@ func (r Record) Why() string {
 	case len(r.Findings) > 0:
 		f := r.Findings[0]
 		return fmt.Sprintf("findings: %d, the first: %s %s", len(r.Findings), f.Kind, f.Name)
+	case len(r.Differences) > 0:
+		return fmt.Sprintf("differences from the shop's sums: %d, the first: %s", len(r.Differences), r.Differences[0])
 	case r.Failure != "":
 		return r.Failure
 	case r.Violations > 0:

@@ -15,17 +15,23 @@ import (
 )
 
 // fill puts the pages of the files of a plan where they belong, one file after
-// the other, so that the newest of each page stays.
-func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File) error {
+// the other, so that the newest of each page stays. via is called after plan.Via
+// of them.
+func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File, via func() error) error {
 	p := &pages{file: file}
 	total, done := bytesOf(plan), int64(0)
-	for _, f := range plan.Files {
+	for i, f := range plan.Files {
 		p.tell = func(read int64) { r.progress("apply", min(done+read, total), total) }
 		p.tell(0)
 		if err := r.fillOne(ctx, f, p); err != nil {
 			return Named(f, err)
 		}
 		done += f.Size
+		if i+1 == plan.Via {
+			if err := via(); err != nil {
+				return err
+			}
+		}
 	}
 	r.progress("apply", total, total)
 	return nil

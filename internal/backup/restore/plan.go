@@ -14,6 +14,12 @@ import (
 type Target struct {
 	At         time.Time // the newest state that is not younger; zero is the newest of all
 	Generation string    // "" is the newest that reaches back to At
+	// Transaction ends the state exactly there, with Generation and without At; 0
+	// is the newest.
+	Transaction uint64
+	// Via is a transaction that the state passes on its way, if files allow it;
+	// 0 is none.
+	Via uint64
 }
 
 // Plan is the files that make up one state, in the order in which they apply.
@@ -27,6 +33,8 @@ type Plan struct {
 	// so that nothing can be made of it: its whole copy was on the way when the
 	// rest was lost. "" if there is none.
 	Unborn string `json:"unborn,omitempty"`
+	// Via is how many of Files lead to Target.Via; 0 if they do not pass it.
+	Via int `json:"-"`
 }
 
 // Make plans a restore from files, which are all that there are, sorted by
@@ -38,19 +46,59 @@ func Make(files []spool.File, want Target) (Plan, error) {
 	}
 	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
 	goal := newest(g, want.At)
+	if want.Transaction > 0 {
+		goal = ending(g, want.Transaction)
+	}
 	plan := Plan{Generation: generation, Transaction: goal.Last, Time: goal.Time, Unborn: unborn(files, want, generation)}
 	if !want.At.IsZero() {
 		plan.Lost = want.At.Sub(goal.Time)
 	}
-	for at := uint64(0); at < goal.Last; {
-		f, ok := step(g, at, goal.Last)
-		if !ok {
-			return Plan{}, gap(g, at, goal.Last)
+	if want.Via <= goal.Last {
+		if via, at := walk(g, 0, want.Via); at == want.Via {
+			plan.Files, plan.Via = via, len(via)
 		}
-		plan.Files = append(plan.Files, f)
-		at = f.Last
+	}
+	rest, at := walk(g, plan.reached(), goal.Last)
+	if at < goal.Last {
+		return Plan{}, gap(g, at, goal.Last)
+	}
+	plan.Files = append(plan.Files, rest...)
+	if want.Transaction > 0 {
+		return plan, nil
 	}
 	return plan, endsWell(g, goal)
+}
+
+// reached is the transaction that the files so far end with.
+func (p Plan) reached() uint64 {
+	if len(p.Files) == 0 {
+		return 0
+	}
+	return p.Files[len(p.Files)-1].Last
+}
+
+// walk collects files from the state after one transaction on, as far as they
+// lead towards another.
+func walk(g []spool.File, at, goal uint64) (files []spool.File, end uint64) {
+	for at < goal {
+		f, ok := step(g, at, goal)
+		if !ok {
+			break
+		}
+		files = append(files, f)
+		at = f.Last
+	}
+	return files, at
+}
+
+// ending is the state after a transaction. Whether a file ends with it shows
+// when the others are put before it.
+func ending(g []spool.File, transaction uint64) spool.File {
+	i := slices.IndexFunc(g, func(f spool.File) bool { return f.Last == transaction })
+	if i < 0 {
+		return spool.File{Last: transaction}
+	}
+	return g[i]
 }
 
 // endsWell refuses a goal behind which files are missing: what they had may

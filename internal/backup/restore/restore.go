@@ -127,7 +127,14 @@ func (r *Restorer) open(ctx context.Context, f spool.File) (io.ReadCloser, error
 // Apply makes the database file at path, which must not exist, from a plan that
 // was proved. When it returns without an error the file is on disk. Codes
 // restore_target_exists and those of Prove.
-func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error) {
+func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) error {
+	return r.ApplyVia(ctx, plan, path, func() error { return nil })
+}
+
+// ApplyVia is Apply; if the plan passes a transaction on its way, via is called
+// when the file is as it was after that. It may read the file, and its error
+// ends the restore.
+func (r *Restorer) ApplyVia(ctx context.Context, plan Plan, path string, via func() error) (err error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return errs.Wrap(err, errs.Conflict, "restore_target_exists", "there is something at "+path+" already; nothing is ever restored over it").
@@ -136,7 +143,7 @@ func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error
 	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
-	if err := r.fill(ctx, plan, file); err != nil {
+	if err := r.fill(ctx, plan, file, via); err != nil {
 		return errors.Join(err, file.Close(), os.Remove(path))
 	}
 	if err := errors.Join(file.Sync(), file.Close()); err != nil {

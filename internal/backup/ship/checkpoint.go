@@ -43,6 +43,7 @@ func (s *Shipper) AfterBatch(ctx context.Context, log db.Log) error {
 		s.pages.restarts++
 	}
 	s.pages.last = state.Pages
+	s.stand()
 	if state.Pages < max(s.pages.next, s.limits.every) || !s.cycle.TryLock() {
 		return nil
 	}

@@ -31,6 +31,7 @@ type shop struct {
 	clock  clock.Clock
 
 	needed func(spool.File) bool
+	passed func(path string) // looks at a restore that passes restore.Target.Via
 
 	ship *ship.Shipper
 	db   *sqlite.DB
@@ -133,5 +134,8 @@ func (s *shop) tryRestore(want restore.Target, path string) (restore.Plan, error
 	if err := r.Prove(ctx, plan); err != nil {
 		return plan, err
 	}
-	return plan, r.Apply(ctx, plan, path)
+	return plan, r.ApplyVia(ctx, plan, path, func() error {
+		s.passed(path)
+		return nil
+	})
 }

@@ -57,7 +57,8 @@ type Shipper struct {
 
 	writing  sync.Mutex // held while a whole copy is written
 	progress progress
-	pages    pages // owned by the writer's goroutine
+	pages    pages                  // owned by the writer's goroutine
+	frozen   atomic.Pointer[freeze] // who wants the writer to stand still, nil if nobody does
 	soon     chan struct{}
 	wanted   atomic.Bool   // somebody wants a whole copy
 	asked    chan struct{} // and wakes who makes it

@@ -59,7 +59,6 @@ func tools() map[string]string {
 	return map[string]string{
 		"internal/bench/":        "works on scratch data of its own, and refuses a shop's",
 		"internal/backup/drill/": "takes copies apart that were restored to be taken apart",
-		"internal/backup/proof/": "counts every row of a copy that was restored to be looked at",
 		"internal/migrate/":      "moves a shop that is stopped, and opens the first and the last row of three tables",
 	}
 }

@@ -49,6 +49,8 @@ type Config struct {
 	Migrations   fs.FS           // NNNN_name.sql at its root; default the embedded ones
 
 	MinVersion string // default MinVersion
+
+	still bool // nobody writes to the file, and it has no log
 }
 
 // Validate reports all that is wrong at once.

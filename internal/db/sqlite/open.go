@@ -168,7 +168,10 @@ func openReader(ctx context.Context, cfg Config, pool *sql.DB) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	settings := append(readerSettings(), setting{name: "journal_mode", reads: "wal"})
+	settings := readerSettings()
+	if !cfg.still {
+		settings = append(settings, setting{name: "journal_mode", reads: "wal"})
+	}
 	if err := c.assert(ctx, settings); err != nil {
 		return nil, errors.Join(err, c.close())
 	}
