@@ -109,6 +109,7 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	if err != nil {
 		return kept, errors.Join(err, release(ctx))
 	}
+	d.standIn(ctx, &world)
 	o := d.o.Options
 	o.Progress = progress
 	r, err := drill.Run(ctx, what, world, o)

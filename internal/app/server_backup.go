@@ -49,7 +49,10 @@ func openShippedServer(ctx context.Context, cfg Config, log *slog.Logger) (*data
 		return nil, err
 	}
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
-	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log))
+	unleased := cfg // its processes share one server, which no standby follows
+	unleased.Backup.Lease.At = leaseOff
+	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log),
+		&leasing{cfg: unleased, log: log})
 	return opened, nil
 }
 
