@@ -63,6 +63,9 @@ func (c serveCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if cfg.ProveCommand, err = g.again("backup", "prove"); err != nil {
 		return err
 	}
+	if cfg.DrillCommand, err = g.again("drill", "run"); err != nil {
+		return err
+	}
 	setCollector()
 	if c.Follow.From != nil {
 		return c.Follow.run(ctx, cfg, t)

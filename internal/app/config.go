@@ -53,6 +53,8 @@ type Config struct {
 	// ProveCommand proves a destination whose label is added to it, in a process
 	// of its own; empty has nothing proved. It is no setting.
 	ProveCommand []string `json:"-"`
+	// DrillCommand is the same for a drill, whose name is added to it.
+	DrillCommand []string `json:"-"`
 
 	file string // that it was read from, "" for none
 }
@@ -112,7 +114,7 @@ func Defaults() Config {
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
 		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
 		Backup: BackupConfig{
-			Config: ship.Defaults(), Prove: schedule.EveryFull, Lease: leaseDefaults(), Postgres: PostgresBackup{Settings: pgship.Defaults()},
+			Config: ship.Defaults(), Prove: schedule.EveryFull, Drills: drillsMonthly, Lease: leaseDefaults(), Postgres: PostgresBackup{Settings: pgship.Defaults()},
 		},
 	}
 }

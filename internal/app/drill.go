@@ -91,9 +91,9 @@ func (c Config) drills(keys *seal.Keys) *drill.Store {
 }
 
 // Run rehearses one disaster and keeps the report, passed or not. Nothing of the
-// scratch shops stays. Code drill_running: a proof or a drill runs already.
+// scratch shops stays. It waits for a proof or a drill that runs already.
 func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Progress) (kept drill.Kept, err error) {
-	lock, err := d.cfg.rehearsing()
+	lock, err := d.cfg.waitAlone(ctx, func() { progress("waits", 0, 0) })
 	if err != nil {
 		return kept, err
 	}
@@ -123,9 +123,9 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	return d.cfg.drills(d.keys).Keep(r, html, d.keys)
 }
 
-// rehearsing takes the right to restore to scratch directories: one process at a
+// alone takes the right to restore to scratch directories: one process at a
 // time, because each takes disk and processor of a shop that sells.
-func (c Config) rehearsing() (io.Closer, error) {
+func (c Config) alone() (io.Closer, error) {
 	lock, err := db.LockDir(filepath.Join(c.mirrorDir(), "rehearsing"))
 	if errs.CodeOf(err) == "data_dir_locked" {
 		return nil, errs.Wrap(err, errs.Conflict, "drill_running", "a proof or a drill is running already; wait for its end")
@@ -136,11 +136,15 @@ func (c Config) rehearsing() (io.Closer, error) {
 // rehearseAgain is how long who waits for another rehearsal waits between looks.
 const rehearseAgain = time.Second
 
-// Alone waits until no drill runs, and lets none begin until it is closed; wait
-// is called once if there is one.
+// Alone waits until no drill and no other proof runs, and lets none begin until
+// it is closed; wait is called once if there is one.
 func (p *Prover) Alone(ctx context.Context, wait func()) (io.Closer, error) {
+	return p.cfg.waitAlone(ctx, wait)
+}
+
+func (c Config) waitAlone(ctx context.Context, wait func()) (io.Closer, error) {
 	for told := false; ; told = true {
-		lock, err := p.cfg.rehearsing()
+		lock, err := c.alone()
 		if errs.CodeOf(err) != "drill_running" {
 			return lock, err
 		}

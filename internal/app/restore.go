@@ -122,7 +122,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil || len(from.settings.Files) == 0 {
 		return done, err
 	}
-	done.Settings = filepath.Clean(cfg.Data) + ".settings"
+	done.Settings = settingsPlace(cfg.Data)
 	return done, from.settings.Unpack(done.Settings)
 }
 

@@ -62,6 +62,12 @@ func quoted(names []string) string {
 	return strings.Join(out, ", ")
 }
 
+// rows counts a table.
+func (s shape) rows(ctx context.Context, d db.DB) (n int64, err error) {
+	err = d.View(db.WithLong(ctx), func(tx *db.Tx) error { return tx.Get([]any{&n}, `SELECT COUNT(*) FROM "`+s.name+`"`) })
+	return n, err
+}
+
 // row is one row, by its key and by all that it holds.
 type row struct {
 	key    string // hexadecimal where it is bytes

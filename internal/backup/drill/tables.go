@@ -198,8 +198,13 @@ type intrusion struct {
 	natural, hit map[string]map[string]bool
 }
 
-// victims is how many tables lose rows.
-const victims = 3
+const (
+	// victims is how many tables lose rows.
+	victims = 3
+	// mostRows is from how many rows on a table is left alone: the keys of all rows
+	// of two shops are held in memory at a time.
+	mostRows = 200_000
+)
 
 // prepare looks at what had gone before anybody got in, and chooses rows.
 func (x *intrusion) prepare(ctx context.Context) error {
@@ -211,6 +216,13 @@ func (x *intrusion) prepare(ctx context.Context) error {
 	x.natural, x.hit = map[string]map[string]bool{}, map[string]map[string]bool{}
 	for _, t := range all {
 		if len(t.keys) == 0 || len(x.hit) == victims {
+			continue
+		}
+		n, err := t.rows(ctx, x.live)
+		if err != nil {
+			return err
+		}
+		if n > mostRows {
 			continue
 		}
 		was, err := t.digests(ctx, x.before)
