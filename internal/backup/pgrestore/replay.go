@@ -91,8 +91,10 @@ var errNotReached = errors.New("the log ends before the wanted moment")
 // recovery runs a server until it has recovered: to a moment, or to the end of
 // the log. stopped tells that it stopped on purpose; else end is where.
 func recovery(ctx context.Context, plan Plan, path string, at time.Time) (stopped bool, end pgstream.LSN, err error) {
-	settings := []string{"restore_command=false", "recovery_end_command=", "archive_cleanup_command=", "recovery_target_timeline=current", "recovery_target_action=promote",
-		"recovery_target=", "recovery_target_name=", "recovery_target_lsn=", "recovery_target_xid=", "recovery_target_inclusive=on", "recovery_target_time="}
+	settings := []string{
+		"restore_command=false", "recovery_end_command=", "archive_cleanup_command=", "recovery_target_timeline=current", "recovery_target_action=promote",
+		"recovery_target=", "recovery_target_name=", "recovery_target_lsn=", "recovery_target_xid=", "recovery_target_inclusive=on", "recovery_target_time=",
+	}
 	if !at.IsZero() {
 		settings[len(settings)-1] += at.UTC().Format("2006-01-02 15:04:05.999999+00")
 	}
