@@ -169,7 +169,7 @@ func checkWhenUp(ctx context.Context, cfg app.Config) (check.Report, error) {
 func tellPromoted(w io.Writer, p adminsock.Promoted) {
 	fmt.Fprintf(w, "promoted, epoch %d: state of %s (generation %s, transaction %d)\n", p.Epoch, localTime(p.Time), p.Generation, p.Transaction)
 	if !p.CaughtUp {
-		fmt.Fprintln(w, "NOT CAUGHT UP: the destination could not be read; what reached it last is missing 未能补齐目的地中的最新数据")
+		fmt.Fprintln(w, "NOT CAUGHT UP: what reached the destination last is missing; it cannot be read, or has a gap 未能补齐目的地中的最新数据")
 	}
 	if !p.Leased {
 		fmt.Fprintln(w, "NO LEASE: nothing stops the old machine but you 没有租约，旧机器须由您确保停用")

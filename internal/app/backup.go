@@ -128,7 +128,7 @@ func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*databa
 	lease := &leasing{cfg: cfg, log: log}
 	opened.Database = gated{opened.Database, lease}
 	opened.lost = lease.lost
-	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log), lease)
+	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log), lease) //nolint:contextcheck // closing ships the rest, whoever has gone
 	return opened, nil
 }
 

@@ -150,13 +150,9 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 }
 
 // apart tells whether a destination is a directory on another device than the
-// data, by the test that a destination has to pass anyway.
+// data.
 func (d DestinationConfig) apart(dataDir string) bool {
-	if d.Kind != "directory" {
-		return false
-	}
-	_, err := dirdest.New(dirdest.Config{Dir: d.Dir, DataDir: dataDir})
-	return err == nil
+	return d.Kind == "directory" && dirdest.Apart(d.Dir, dataDir) == nil
 }
 
 // cloud names who runs the place: the vendor where the kind tells, else the

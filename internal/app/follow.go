@@ -85,7 +85,7 @@ func prepare(ctx context.Context, cfg Config, r FollowRequest) (err error) {
 	if err := checkDir(cfg.Data); err != nil || standby.Is(cfg.Data) {
 		return err
 	}
-	if cfg.spoolDir() == "" {
+	if cfg.spoolDir() == "" || cfg.DB.URL != "" {
 		return errs.Field("follow", "standby_needs_sqlite", "a standby follows a shop on SQLite with a spool; a PostgreSQL server has standbys of its own")
 	}
 	if _, err := os.Stat(cfg.spoolDir()); err == nil {
@@ -115,7 +115,7 @@ func openStandby(cfg Config, r FollowRequest, log *slog.Logger) (*standbyParts, 
 	if err != nil {
 		return nil, err
 	}
-	keys, err := backupKeysOf(cfg)
+	keys, err := backupKeys(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -195,7 +195,7 @@ func (l *leasing) hold(ctx context.Context, t term) (*lease.Keeper, error) {
 			"the destination of the lease does not answer, and backup.lease.unreachable is stop")
 	case backup.Is(err, "backup_refused"):
 		l.log.Warn("lease: the credential may not keep one; nothing stops two machines from selling at once", slog.Any("error", err))
-		return nil, nil
+		return nil, nil //nolint:nilnil // a shop without a lease sells, too
 	}
 	l.log.Error("lease: the destination does not answer; the shop sells, and another machine might, too", slog.Any("error", err))
 	return lease.Unconfirmed(cfg, err), nil
@@ -244,6 +244,7 @@ func (l *leasing) check() error {
 	return nil
 }
 
+// epoch is that of the lease, 0 without one.
 func (l *leasing) epoch() uint64 {
 	if k := l.keeper.Load(); k != nil {
 		return k.Epoch()

@@ -11,7 +11,6 @@ import (
 	"panshi/internal/backup"
 	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
-	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
 	"panshi/internal/backup/standby"
 	"panshi/internal/check"
@@ -21,7 +20,6 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/fault"
 	"panshi/internal/id"
-	"panshi/internal/vault"
 )
 
 // Promote makes a shop of the standby in cfg.Data, which no process serves. When
@@ -91,7 +89,7 @@ func (p *promotion) run(ctx context.Context) (done adminsock.Promoted, err error
 	fault.Point("promote.leased")
 	p.progress("catch up")
 	caught := p.s.CatchUp(ctx)
-	if caught != nil && (!p.how.OldOneIsOff || p.s.Status().Transaction == 0) {
+	if caught != nil && !p.mayLack(caught) {
 		return done, caught
 	}
 	st := p.s.Status()
@@ -101,8 +99,28 @@ func (p *promotion) run(ctx context.Context) (done adminsock.Promoted, err error
 	}
 	fault.Point("promote.caught_up")
 	err = p.turn(st.State, epoch)
+	p.forget(ctx, st.Node)
 	done.Took = clock.System{}.Now().Sub(began)
 	return done, err
+}
+
+// mayLack tells whether a shop that is not caught up may sell all the same: what
+// comes after a gap is of no use, and who says that the old machine is off may
+// have no destination any more.
+func (p *promotion) mayLack(caught error) bool {
+	return p.s.Status().Transaction > 0 && (p.how.OldOneIsOff || errs.CodeOf(caught) == "restore_gap")
+}
+
+// forget takes the standby off the list of those that follow.
+func (p *promotion) forget(ctx context.Context, node string) {
+	if p.s.place == nil || p.how.OldOneIsOff {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, lease.CallFor)
+	defer cancel()
+	if err := lease.Forget(ctx, p.s.place, node); err != nil {
+		p.log.Warn("promote: it is still listed as a standby", slog.Any("error", err))
+	}
 }
 
 // turn makes the directory a shop's.
@@ -166,9 +184,4 @@ func (p *promotion) lead(ctx context.Context) (stop func(), epoch uint64, err er
 func (p *promotion) knownEpoch(ctx context.Context) (uint64, error) {
 	log, err := manifest.Read(ctx, p.s.from, p.s.signer)
 	return log.Epoch, err
-}
-
-// backupKeysOf are the keys of a standby.
-func backupKeysOf(cfg Config) (*seal.Keys, error) {
-	return seal.Load(vault.NewSecrets(vault.Config(cfg.Vault)))
 }

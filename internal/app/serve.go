@@ -84,15 +84,7 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 			cancel(err)
 		}
 	})
-	if s.db.lost != nil {
-		back.Go(func() {
-			select {
-			case <-s.db.lost():
-				cancel(s.db.Update(behind, func(*db.Tx) error { return nil })) // fails with why
-			case <-behind.Done():
-			}
-		})
-	}
+	back.Go(func() { s.endWithLease(behind, cancel) })
 	var listening sync.WaitGroup
 	for ln, handler := range map[net.Listener]http.Handler{l.public: public, l.console: console} {
 		listening.Go(func() {
@@ -113,6 +105,18 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		return cause
 	}
 	return nil
+}
+
+// endWithLease ends the shop when another machine writes for it.
+func (s *Shop) endWithLease(ctx context.Context, end context.CancelCauseFunc) {
+	if s.db.lost == nil {
+		return
+	}
+	select {
+	case <-s.db.lost():
+		end(s.db.Update(ctx, func(*db.Tx) error { return nil })) // fails with why
+	case <-ctx.Done():
+	}
 }
 
 // newRunner makes what does the jobs and sweeps of this process's roles.

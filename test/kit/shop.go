@@ -194,6 +194,20 @@ func (s *Shop) Run(args ...string) Result {
 	return s.RunEnv(nil, append(args, s.Flags()...)...)
 }
 
+// RunKilled is RunEnv with a kill after a time; killed is false if the command
+// was faster.
+func (s *Shop) RunKilled(after time.Duration, env []string, args ...string) (killed bool) {
+	s.t.Helper()
+	p, err := startProc(filepath.Join(s.t.TempDir(), "killed.log"), append(s.env, env...), Binary(s.t), args...)
+	require.NoError(s.t, err)
+	select {
+	case <-p.done:
+	case <-time.After(after):
+		p.Kill()
+	}
+	return p.Killed()
+}
+
 // RunEnv runs a command exactly as told.
 func (s *Shop) RunEnv(env []string, args ...string) Result {
 	s.t.Helper()

@@ -2,11 +2,7 @@ package lease_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"fmt"
-	"os"
-	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -14,62 +10,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/backup/backuptest"
 	"panshi/internal/backup/faultdest"
 	"panshi/internal/backup/lease"
 )
 
-// seed is that of a run, printed; PANSHI_SEED repeats one.
-func seed(t *testing.T) uint64 {
-	t.Helper()
-	var raw [8]byte
-	_, _ = rand.Read(raw[:]) // never fails
-	n := binary.LittleEndian.Uint64(raw[:])
-	if text := os.Getenv("PANSHI_SEED"); text != "" {
-		var err error
-		n, err = strconv.ParseUint(text, 10, 64)
-		require.NoError(t, err)
-	}
-	t.Logf("PANSHI_SEED=%d", n)
-	return n
-}
-
-// draws is a generator that a seed repeats (splitmix64).
-type draws uint64
-
-func (d *draws) next() uint64 {
-	*d += 0x9e3779b97f4a7c15
-	z := uint64(*d)
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return z ^ z>>31
-}
-
 // upTo is a time below most.
-func (d *draws) upTo(most time.Duration) time.Duration {
-	return time.Duration(d.next() % uint64(most)).Truncate(time.Millisecond)
-}
-
-// branch is a generator of its own, for another goroutine.
-func (d *draws) branch() *draws {
-	next := draws(d.next())
-	return &next
+func upTo(d *backuptest.Dice, most time.Duration) time.Duration {
+	return time.Duration(d.IntN(int(most.Milliseconds()))) * time.Millisecond
 }
 
 // Machines promote, sleep, lose their line and get stale or late answers, at
 // random. Whoever must confirm never writes after another one took over; the
 // others stop as soon as their line works; and no epoch has two holders.
 func TestTwoNeverWrite(t *testing.T) {
-	n := seed(t)
+	dice := backuptest.NewDice(t)
 	epochs := 0
-	for round := range uint64(6) {
-		synctest.Test(t, func(t *testing.T) { seeded := draws(n + round); epochs += chaos(t, &seeded) })
+	for range 6 {
+		synctest.Test(t, func(t *testing.T) { epochs += chaos(t, dice.Split()) })
 	}
 	t.Logf("%d take-overs", epochs)
 	require.Greater(t, epochs, 8, "hardly anything happened")
 }
 
 // chaos tells how many epochs there were.
-func chaos(t *testing.T, random *draws) int {
+func chaos(t *testing.T, random *backuptest.Dice) int {
 	p := newPlace(t)
 	const count = 3
 	var mu sync.Mutex
@@ -80,10 +45,10 @@ func chaos(t *testing.T, random *draws) int {
 	for i := range count {
 		m := p.machine(fmt.Sprint("n", i)).promoting()
 		m.cfg.MustConfirm = true
-		pause := random.branch()
+		pause := random.Split()
 		work.Go(func() {
 			for run := 0; ctx.Err() == nil; run++ {
-				time.Sleep(pause.upTo(30 * time.Second))
+				time.Sleep(upTo(pause, 30*time.Second))
 				m.cfg.Claim.Run = fmt.Sprint(m.cfg.Claim.Node, "-", run)
 				m.cfg.Claim.Depose = false
 				k, err := lease.Hold(ctx, m.cfg)
@@ -96,7 +61,7 @@ func chaos(t *testing.T, random *draws) int {
 				}
 				holders[k.Epoch()], keepers[k] = m.cfg.Claim.Node, m
 				mu.Unlock()
-				live, end := context.WithTimeout(ctx, pause.upTo(2*time.Minute))
+				live, end := context.WithTimeout(ctx, upTo(pause, 2*time.Minute))
 				k.Run(live)
 				end()
 				mu.Lock()
@@ -104,7 +69,7 @@ func chaos(t *testing.T, random *draws) int {
 				mu.Unlock()
 			}
 		})
-		lines := random.branch()
+		lines := random.Split()
 		work.Go(func() { trouble(ctx, t, m, lines) })
 	}
 	for range 4000 {
@@ -130,16 +95,18 @@ func chaos(t *testing.T, random *draws) int {
 }
 
 // trouble sets and heals faults of a line.
-func trouble(ctx context.Context, t *testing.T, m *machine, random *draws) {
+func trouble(ctx context.Context, t *testing.T, m *machine, random *backuptest.Dice) {
 	faults := []faultdest.Rule{
-		{Op: faultdest.Swap, Fault: faultdest.Down}, {Op: faultdest.Swap, Fault: faultdest.Hang},
-		{Op: faultdest.Swap, Fault: faultdest.CommitThen, Times: 2}, {Op: faultdest.Load, Fault: faultdest.Down},
+		{Op: faultdest.Swap, Fault: faultdest.Down},
+		{Op: faultdest.Swap, Fault: faultdest.Hang},
+		{Op: faultdest.Swap, Fault: faultdest.CommitThen, Times: 2},
+		{Op: faultdest.Load, Fault: faultdest.Down},
 		{Op: faultdest.Load, Fault: faultdest.Stale, Times: 3},
 	}
 	for ctx.Err() == nil {
-		m.set(t, faults[random.next()%uint64(len(faults))])
-		time.Sleep(random.upTo(20 * time.Second))
+		m.set(t, faults[random.IntN(len(faults))])
+		time.Sleep(upTo(random, 20*time.Second))
 		m.line.Heal()
-		time.Sleep(random.upTo(20 * time.Second))
+		time.Sleep(upTo(random, 20*time.Second))
 	}
 }

@@ -45,6 +45,11 @@ func Tell(ctx context.Context, d backup.Swapper, by Signer, f Follower) error {
 	return err
 }
 
+// Forget takes back what a standby said: it follows no more.
+func Forget(ctx context.Context, d backup.Swapper, node string) error {
+	return d.Delete(ctx, followerPrefix+node)
+}
+
 // Followers reads what standbys of this shop said. What others wrote there is
 // passed over.
 func Followers(ctx context.Context, d backup.Swapper, by Signer) ([]Follower, error) {

@@ -107,9 +107,7 @@ func prove(file io.ReadSeeker, named spool.File) error {
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	decoder := ltx.NewDecoder(bufio.NewReaderSize(file, 256<<10))
-	err := decoder.Verify()
-	h := decoder.Header()
+	h, err := verified(file)
 	if err == nil && (uint64(h.MinTXID) != named.First || uint64(h.MaxTXID) != named.Last) {
 		err = errors.New("it holds other transactions than its name says")
 	}
@@ -118,6 +116,19 @@ func prove(file io.ReadSeeker, named spool.File) error {
 			string(named.Name)).With("file", string(named.Name))
 	}
 	return nil
+}
+
+// verified reads a segment to its end. The decoder takes the last bytes of a file
+// apart without looking whether they are there.
+func verified(file io.Reader) (h ltx.Header, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("it is cut: %v", p)
+		}
+	}()
+	decoder := ltx.NewDecoder(bufio.NewReaderSize(file, 256<<10))
+	err = decoder.Verify()
+	return decoder.Header(), err
 }
 
 // applySegment writes the pages of the kept segment, then the state, and lets go

@@ -73,8 +73,7 @@ func (s step) file() spool.File {
 // start, the state before or after it, and goes on from there.
 func TestAStopAtAnyInstantLeavesAWholeState(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		data, err := os.MkdirTemp(t.TempDir(), "")
-		require.NoError(r, err)
+		data := t.TempDir()
 		first, steps := drawSteps(r)
 		require.NoError(r, Create(data, "n"))
 		require.NoError(r, os.WriteFile(filepath.Join(Dir(data), nextName), first, 0o600))
@@ -169,8 +168,7 @@ func TestAWholeCopyReplacesInOneStep(t *testing.T) {
 // A segment that is cut, or is another one than its name says, is never kept.
 func TestADamagedSegmentIsNotKept(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		data, err := os.MkdirTemp(t.TempDir(), "")
-		require.NoError(r, err)
+		data := t.TempDir()
 		require.NoError(r, Create(data, "n"))
 		f, err := recovered(data)
 		require.NoError(r, err)
@@ -186,8 +184,16 @@ func TestADamagedSegmentIsNotKept(t *testing.T) {
 		default:
 			named.Last++
 		}
-		require.Error(r, f.keep(bytes.NewReader(spoiled), named))
-		require.NoFileExists(t, f.path(segmentName))
+		if err := f.keep(bytes.NewReader(spoiled), named); err != nil {
+			require.NoFileExists(t, f.path(segmentName))
+			return
+		}
+		// Some bits of compressed pages mean the same either way.
+		require.Len(r, spoiled, len(s.segment))
+		require.Equal(r, s.file(), named)
+		require.NoError(r, os.WriteFile(f.path(databaseName), s.before, 0o600))
+		require.NoError(r, f.applySegment(named.Generation))
+		requireDatabase(r, f, s)
 	})
 }
 

@@ -1,14 +1,12 @@
 package standby
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +30,9 @@ const (
 	fullEvery = 5 * time.Minute
 	askEvery  = 2 * time.Second  // the lease
 	tellEvery = 10 * time.Second // the shop
+	// A standby that is so far behind says so in the log, so often.
+	standsStill = 30 * time.Second
+	cryEvery    = time.Minute
 )
 
 // Config is what a standby needs.
@@ -55,6 +56,8 @@ type Standby struct {
 	files *files
 
 	full, asked, told time.Time // when each was done last
+	cried             time.Time // when the log last said that it stands still
+	unseen            string    // code of why the shop cannot see it, as the log has it
 
 	mu     sync.Mutex
 	status Status // guarded by mu
@@ -150,8 +153,10 @@ func (s *Standby) done(began time.Time, err error) {
 			st.Fresh = began
 		}
 	})
-	if err != nil && before != errs.CodeOf(err) {
-		s.cfg.Log.Error("standby: it does not follow", slog.Any("error", err))
+	behind := s.Status().BehindFor(s.cfg.Clock.Now())
+	if err != nil && (before != errs.CodeOf(err) || behind > standsStill && began.Sub(s.cried) > cryEvery) {
+		s.cried = began
+		s.cfg.Log.Error("standby: it does not follow", slog.Duration("behind", behind), slog.Any("error", err))
 	}
 	if err == nil && before != "" {
 		s.cfg.Log.Info("standby: follows again", slog.Uint64("transaction", s.files.state.Transaction))
@@ -266,6 +271,9 @@ func (s *Standby) catchUp(ctx context.Context, work string) error {
 		return err
 	}
 	plan, err := restore.Make(list, restore.Target{})
+	if errs.CodeOf(err) == "restore_gap" {
+		return errors.Join(s.upToGap(ctx, from, list), err)
+	}
 	if err != nil {
 		return err
 	}
@@ -286,12 +294,26 @@ func (s *Standby) catchUp(ctx context.Context, work string) error {
 	return err
 }
 
+// upToGap applies what stands before a gap: what comes after it may arrive later,
+// or never.
+func (s *Standby) upToGap(ctx context.Context, from *fetch.Fetcher, list []spool.File) error {
+	if s.files.state.Transaction == 0 {
+		return nil
+	}
+	steps, _ := restore.After(list, s.files.state.Generation, s.files.state.Transaction)
+	return s.applyAll(ctx, from, steps)
+}
+
 // goOn applies what follows the state; over a gap it begins anew.
 func (s *Standby) goOn(ctx context.Context, from *fetch.Fetcher, list []spool.File, plan restore.Plan) error {
 	steps, whole := restore.After(list, s.files.state.Generation, s.files.state.Transaction)
 	if !whole {
 		return s.begin(ctx, from, plan)
 	}
+	return s.applyAll(ctx, from, steps)
+}
+
+func (s *Standby) applyAll(ctx context.Context, from *fetch.Fetcher, steps []spool.File) error {
 	for _, f := range steps {
 		if err := s.apply(ctx, f, func() (io.ReadCloser, error) { return from.Open(ctx, f.Name) }); err != nil {
 			return err
@@ -316,80 +338,4 @@ func (s *Standby) begin(ctx context.Context, from *fetch.Fetcher, plan restore.P
 	}
 	s.note(func(*Status) {})
 	return nil
-}
-
-// ask looks at the lease, now and then, and tells whether it promises what a
-// listing by name cannot find.
-func (s *Standby) ask(ctx context.Context, now time.Time) (ahead bool) {
-	if s.cfg.Place == nil || now.Sub(s.asked) < askEvery {
-		return false
-	}
-	s.asked = now
-	l, err := lease.Look(ctx, s.cfg.Place, s.cfg.Signer)
-	if err != nil || l.Epoch == 0 {
-		return false // the look itself says what fails
-	}
-	s.note(func(st *Status) {
-		if moved := st.PrimaryBeat != l.Beat || st.Primary != l.Node || st.Epoch != l.Epoch; moved {
-			st.PrimarySeen = now
-		}
-		st.Primary, st.Epoch, st.PrimaryBeat, st.Known = l.Node, l.Epoch, l.Beat, 0
-		if l.Generation == st.Generation {
-			st.Known = l.Transaction
-		}
-	})
-	state := s.files.state
-	older := now.Sub(s.full) > 15*time.Second // listings lag, and a full look is not cheap
-	return older && (l.Generation > state.Generation || l.Generation == state.Generation && l.Transaction > state.Transaction+60)
-}
-
-// tell says at the destination how far this standby is.
-func (s *Standby) tell(ctx context.Context, failed error) {
-	now := s.cfg.Clock.Now()
-	if s.cfg.Place == nil || s.cfg.Signer == nil || now.Sub(s.told) < tellEvery {
-		return
-	}
-	s.told = now
-	st := s.Status()
-	f := lease.Follower{
-		Node: st.Node, Time: now.UnixMilli(), Generation: st.Generation, Transaction: st.Transaction, State: st.Time,
-		Behind: st.Behind, BehindMS: st.BehindFor(now).Milliseconds(),
-	}
-	if failed != nil {
-		f.Failure = errs.CodeOf(failed)
-	}
-	call, cancel := context.WithTimeout(ctx, lease.CallFor)
-	defer cancel()
-	if err := lease.Tell(call, s.cfg.Place, s.cfg.Signer, f); err != nil && ctx.Err() == nil {
-		s.cfg.Log.Warn("standby: the shop cannot see it", slog.Any("error", err))
-	}
-}
-
-// Promoting notes, durably, that this standby took an epoch: it follows no more.
-func (s *Standby) Promoting(epoch uint64) error {
-	next := s.files.state
-	next.Promoting = epoch
-	if err := save(s.cfg.Data, next); err != nil {
-		return err
-	}
-	s.files.state = next
-	return nil
-}
-
-// Hand gives the database the shop's name and ends the standby; a crash before it
-// is over leaves what Hand can be called on again.
-func Hand(data, database string) error {
-	from := filepath.Join(Dir(data), databaseName)
-	if err := os.Rename(from, database); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return unusable(err)
-	}
-	if _, err := os.Stat(database); err != nil {
-		return unusable(err)
-	}
-	return nil
-}
-
-// End forgets that a data directory was a standby's.
-func End(data string) error {
-	return cmp.Or(os.Remove(filepath.Join(Dir(data), stateName)), os.RemoveAll(Dir(data)))
 }
