@@ -144,6 +144,7 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
 	tellServer(w, r.Server, to)
+	tellFenced(w, r.Fenced)
 	tellCheck(w, r.Check, r.Took)
 }
 

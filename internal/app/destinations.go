@@ -26,6 +26,7 @@ type BackupConfig struct {
 
 	Destinations []DestinationConfig `json:"destinations"`
 	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
+	Lease        LeaseConfig         `json:"lease"`
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.

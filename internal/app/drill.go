@@ -13,6 +13,7 @@ import (
 	"panshi/internal/adminsock"
 	"panshi/internal/backup"
 	"panshi/internal/backup/drill"
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
@@ -108,6 +109,7 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	if err != nil {
 		return kept, errors.Join(err, release(ctx))
 	}
+	d.standIn(ctx, &world)
 	o := d.o.Options
 	o.Progress = progress
 	r, err := drill.Run(ctx, what, world, o)
@@ -172,9 +174,7 @@ func (d *Driller) world(copies []drill.Copy) (w drill.World, err error) {
 		},
 		Clock: clock.System{}, Version: Version(),
 	}
-	for _, t := range Columns() {
-		w.Tables = append(w.Tables, t.Name)
-	}
+	w.Tables = tablesOf(d.cfg.DB.URL != "")
 	return w, d.drawer(&w)
 }
 
@@ -267,6 +267,9 @@ func (d *Driller) restore(ctx context.Context, from drill.Copy, want drill.Want,
 	if err != nil {
 		return out, unwritableScratch(err)
 	}
+	if err := pgrestore.LetThrough(dir); err != nil {
+		return out, errors.Join(err, os.RemoveAll(dir))
+	}
 	shop, done, err := d.restoreIn(ctx, dir, from, want, restore.Progress(progress))
 	if err != nil {
 		return out, errors.Join(err, os.RemoveAll(dir))
@@ -294,7 +297,7 @@ func (d *Driller) restoreIn(ctx context.Context, dir string, from drill.Copy, wa
 	if err = errors.Join(err, o.close()); err != nil {
 		return nil, done, err
 	}
-	shop := &drillShop{cfg: there.scratch(there.Data, there.Vault.KeyFile), dir: dir, log: d.log}
+	shop := &drillShop{cfg: there.scratch(there.Data, there.Vault.KeyFile), server: done.Server, dir: dir, log: d.log}
 	return shop, done, shop.open(ctx)
 }
 

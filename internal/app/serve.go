@@ -13,6 +13,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/i18n"
@@ -82,6 +83,15 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 			cancel(err)
 		}
 	})
+	if s.db.lost != nil {
+		back.Go(func() {
+			select {
+			case <-s.db.lost():
+				cancel(s.db.Update(behind, func(*db.Tx) error { return nil })) // fails with why
+			case <-behind.Done():
+			}
+		})
+	}
 	var listening sync.WaitGroup
 	for ln, handler := range map[net.Listener]http.Handler{l.public: public, l.console: console} {
 		listening.Go(func() {

@@ -97,7 +97,7 @@ func TestADiskHasADatabaseServer(t *testing.T) {
 	kit.OnlyOn(t, db.Postgres, "on SQLite there is no server")
 	t.Parallel()
 	platform := kit.NewPlatform(t)
-	shop, node, nasDir, sheet := onServer(t, platform)
+	shop, node, nasDir, sheet := onServer(t, platform, "")
 	sku := shop.ImportCards("drawer", "1.00", kit.Keys("DRAWER", 50))
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(sku))
 	require.NoError(t, err)

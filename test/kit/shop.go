@@ -146,7 +146,10 @@ func (s *Shop) TryStart(env ...string) error {
 }
 
 // Launch starts the shop and does not wait.
-func (s *Shop) Launch(env ...string) error {
+func (s *Shop) Launch(env ...string) error { return s.LaunchWith(nil, env...) }
+
+// LaunchWith is Launch with more flags of panshi serve.
+func (s *Shop) LaunchWith(more []string, env ...string) error {
 	args := append([]string{"serve", "--http", s.Addr, "--console", s.Console}, s.Flags()...)
 	if s.platform != nil {
 		args = append(args, "--set", "sandbox.url="+s.platform.URL)
@@ -154,6 +157,7 @@ func (s *Shop) Launch(env ...string) error {
 	for _, kv := range s.settings {
 		args = append(args, "--set", kv)
 	}
+	args = append(args, more...)
 	p, err := startProc(s.LogFile, append(s.env, env...), Binary(s.t), args...)
 	if err != nil {
 		return err

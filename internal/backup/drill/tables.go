@@ -35,7 +35,8 @@ func tableDropped(ctx context.Context, e *exercise) error {
 	if err := e.drop(ctx, live.Shop.DB(), t, before); err != nil {
 		return err
 	}
-	backed, _, err := e.restore(ctx, e.Copies, Want{})
+	// Of the same moment: the shop goes on meanwhile, and its leases with it.
+	backed, _, err := e.restore(ctx, e.Copies, Want{At: live.Time})
 	if err != nil {
 		return err
 	}
@@ -95,7 +96,7 @@ func (e *exercise) drop(ctx context.Context, d db.DB, t shape, before sum) error
 func rebuild(ctx context.Context, from, to db.DB, t shape) error {
 	var parts []string
 	if err := from.View(ctx, func(tx *db.Tx) (err error) {
-		parts, err = db.Collect(tx, text, `SELECT sql FROM sqlite_schema WHERE tbl_name = $1 AND sql IS NOT NULL ORDER BY type <> 'table', name`, t.name)
+		parts, err = makings(tx, t.name)
 		return err
 	}); err != nil {
 		return err

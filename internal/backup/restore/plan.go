@@ -127,3 +127,19 @@ func gap(g []spool.File, from, goal uint64) error {
 	return errs.New(errs.Integrity, "restore_gap", fmt.Sprintf("the backup has a gap: transaction %s is missing, between %s and %s",
 		missing, before, after)).With("transaction", missing).With("before", before).With("after", after)
 }
+
+// After gives the files that bring a state further, in the order in which they
+// apply, as far as they follow each other; whole tells that nothing newer of the
+// generation is left out.
+func After(files []spool.File, generation string, from uint64) (steps []spool.File, whole bool) {
+	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
+	goal := newest(g, time.Time{}).Last
+	for from < goal {
+		f, ok := step(g, from, goal)
+		if !ok {
+			return steps, false
+		}
+		steps, from = append(steps, f), f.Last
+	}
+	return steps, true
+}
