@@ -19,11 +19,15 @@ const (
 	seenFor = 10 * time.Minute
 	// lookEvery is how old it gets while nobody asks.
 	lookEvery = time.Hour
+	// standbyEvery is how often the standby's own word is read, one small object:
+	// what is older than five minutes is no evidence.
+	standbyEvery = 2 * time.Minute
 )
 
 // watchedCopies is what was last seen of the destinations, and who looks again.
 type watchedCopies struct {
 	look  func(context.Context) ([]proof.Copy, error)
+	heed  func(context.Context) error // records what the standby says
 	clock clock.Clock
 	log   *slog.Logger
 	asked chan struct{} // holds one token while somebody wants a newer look
@@ -33,18 +37,35 @@ type watchedCopies struct {
 	at   time.Time    // guarded by mu; zero until a look has ended
 }
 
-func newWatchedCopies(look func(context.Context) ([]proof.Copy, error), now clock.Clock, log *slog.Logger) *watchedCopies {
-	return &watchedCopies{look: look, clock: now, log: log, asked: make(chan struct{}, 1)}
+func newWatchedCopies(look func(context.Context) ([]proof.Copy, error), heed func(context.Context) error, now clock.Clock, log *slog.Logger) *watchedCopies {
+	return &watchedCopies{look: look, heed: heed, clock: now, log: log, asked: make(chan struct{}, 1)}
 }
 
 // run looks at the start, when somebody asked, and now and then.
 func (w *watchedCopies) run(ctx context.Context) {
 	for ctx.Err() == nil {
 		w.once(ctx)
+		w.rest(ctx)
+	}
+}
+
+// rest lasts until the next look; meanwhile only the standby is listened to.
+func (w *watchedCopies) rest(ctx context.Context) {
+	tick := time.NewTicker(standbyEvery)
+	defer tick.Stop()
+	enough := time.After(lookEvery)
+	for {
 		select {
 		case <-ctx.Done():
+			return
 		case <-w.asked:
-		case <-time.After(lookEvery):
+			return
+		case <-enough:
+			return
+		case <-tick.C:
+			if err := w.heed(ctx); err != nil && ctx.Err() == nil {
+				w.log.Warn("backup: what the standby says was not recorded", slog.Any("error", err))
+			}
 		}
 	}
 }

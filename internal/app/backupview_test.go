@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,15 +21,16 @@ import (
 func TestNobodyWaitsForDestinations(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		looks := 0
+		looks, heeded := 0, 0
 		takes, failure := 20*time.Second, error(nil)
 		w := newWatchedCopies(func(context.Context) ([]proof.Copy, error) {
 			time.Sleep(takes) // of the bubble
 			looks++
 			return make([]proof.Copy, looks), failure
-		}, clock.System{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
+		}, func(context.Context) error { heeded++; return nil }, clock.System{}, slog.New(slog.NewTextHandler(io.Discard, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
-		go w.run(ctx)
+		var running sync.WaitGroup
+		running.Go(func() { w.run(ctx) })
 		seen := func() (int, time.Duration) {
 			began := time.Now()
 			copies, at := w.last()
@@ -60,5 +62,7 @@ func TestNobodyWaitsForDestinations(t *testing.T) {
 		require.Equal(t, 3, n, "a failed look changes nothing but the age")
 		require.Greater(t, age, lookEvery)
 		cancel()
+		running.Wait()
+		require.Greater(t, heeded, 50, "the standby is listened to every two minutes")
 	})
 }

@@ -45,12 +45,22 @@ func (c Config) look(ctx context.Context) ([]proof.Copy, error) {
 	for _, label := range c.Backup.labels() {
 		copies = append(copies, c.lookAt(ctx, label, keys))
 	}
-	if told := c.standby(ctx, keys); told != nil {
-		if err := c.proofs(keys).KeepStandby(*told, keys); err != nil {
-			return nil, err
-		}
+	if err := c.heedStandby(ctx); err != nil {
+		return nil, err
 	}
 	return copies, ctx.Err()
+}
+
+// heedStandby records what the standby says of itself, if there is one.
+func (c Config) heedStandby(ctx context.Context) error {
+	keys, err := c.evidenceKeys()
+	if keys == nil {
+		return err
+	}
+	if told := c.standby(ctx, keys); told != nil {
+		return c.proofs(keys).KeepStandby(*told, keys)
+	}
+	return nil
 }
 
 // judge judges copies that were looked at, by the records of now. It reads

@@ -134,7 +134,7 @@ func (s *Shop) build(ctx context.Context) (err error) {
 	}
 	s.notify = notify.New(s.db, s.cfg.Notify, notifyWays(), texts, s.shopName, clock.System{}, s.log)
 	s.approvals = access.NewApprovals(s.access, s.effects(), s.tellApproval)
-	s.watched = newWatchedCopies(s.cfg.look, clock.System{}, s.log)
+	s.watched = newWatchedCopies(s.cfg.look, s.cfg.heedStandby, clock.System{}, s.log)
 	return nil
 }
 
