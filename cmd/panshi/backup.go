@@ -71,7 +71,11 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, count(int64(g.Files)), count(g.Bytes), localTime(g.From), localTime(g.To))
 	}
 	_ = w.Flush() // a terminal that has gone is nobody to tell
+	if s.Broken != "" {
+		fmt.Fprintf(out, "a history broke off within the last day (%s): what lies between two generations cannot be restored\n", s.Broken)
+	}
 	tellCopies(out, s.Destinations)
+	tellLease(out, s.Lease, s.Standbys)
 	tellSchedule(out, s.Schedule)
 }
 

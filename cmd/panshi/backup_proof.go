@@ -134,7 +134,7 @@ func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scra
 	}
 	m := newMeter(ctx, t, "prove")
 	defer m.end()
-	alone, err := p.Alone(ctx, func() { m.say("a drill runs; waiting for its end") })
+	alone, err := p.Alone(ctx, func() { m.say("a drill or another proof runs; waiting for its end") })
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +286,7 @@ func tellChecklist(out io.Writer, items []itemTold) {
 
 // doctorChecklist sums the checklist up in a line.
 func doctorChecklist(ctx context.Context, cfg app.Config) []finding {
-	if cfg.DB.URL != "" || !cfg.Backup.Enabled() || len(cfg.Backup.Destinations) == 0 {
+	if !cfg.Ships() || len(cfg.Backup.Destinations) == 0 {
 		return nil // told by what is missing
 	}
 	items, err := app.Checklist(ctx, cfg)

@@ -99,7 +99,7 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
 	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()),
-		doctorAlerts(status.Alerts), doctorBackup(cfg, shipping, time.Now()), doctorRecovery(status.Unshipped, time.Now()), doctorChecklist(ctx, cfg))
+		doctorAlerts(status.Alerts), doctorBackup(cfg, shipping, time.Now()), doctorRecovery(status.Unshipped, time.Now()), doctorChecklist(ctx, cfg), doctorDrills(cfg, time.Now()))
 }
 
 // doctorAlerts judges whether somebody hears of what happens.
@@ -122,8 +122,8 @@ func doctorAlerts(s notify.Standing) []finding {
 // doctorBackup judges how far what was sold has left this disk.
 func doctorBackup(cfg app.Config, s ship.Status, now time.Time) []finding {
 	switch {
-	case cfg.DB.URL != "":
-		return nil // a server's database is backed up by other means
+	case !cfg.Ships() && cfg.DB.URL != "":
+		return []finding{warn("backup", "this machine does not back the database server up (backup.spool, backup.destinations); does another one?")}
 	case !cfg.Backup.Enabled():
 		return []finding{warn("backup", "is off: what is lost with this disk is lost (backup.spool)")}
 	case !s.Shipping && len(s.Generations) == 0:
@@ -133,6 +133,8 @@ func doctorBackup(cfg app.Config, s ship.Status, now time.Time) []finding {
 	case s.Failure != "" || s.Lag > worryingLag:
 		return []finding{bad("backup", "what was committed in the last %v is on this disk only: %s",
 			s.Lag.Round(time.Second), cmp.Or(s.Failure, "shipping stands still"))}
+	case s.Broken != "":
+		return []finding{warn("backup", "a history broke off within the last day (%s): panshi backup status", s.Broken)}
 	case s.ShippedAt.IsZero():
 		return []finding{warn("backup", "the first whole copy is being written")}
 	}

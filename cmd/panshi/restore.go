@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"panshi/internal/app"
@@ -133,6 +134,9 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, ", %s before the time asked for", r.Lost.Round(time.Millisecond))
 	}
 	fmt.Fprintln(w)
+	if r.Unborn != "" {
+		fmt.Fprintf(w, "YOUNGER files of generation %s are there without their whole copy, and nothing can be made of them 更新的一代数据缺少全量，无法恢复\n", r.Unborn)
+	}
 	if r.Salvaged {
 		fmt.Fprintln(w, "SALVAGED from what was left: nobody can tell what came after this state 由残存对象恢复，其后是否还有数据无从得知")
 	}
@@ -142,5 +146,18 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 	if r.Settings != "" {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
+	tellServer(w, r.Server, to)
+	tellFenced(w, r.Fenced)
 	tellCheck(w, r.Check, r.Took)
+}
+
+// tellServer says how a shop on PostgreSQL goes on.
+func tellServer(w io.Writer, s app.RestoredServer, to string) {
+	if s.Major == 0 {
+		return
+	}
+	data := oneLine(filepath.Join(to, s.Directory))
+	fmt.Fprintf(w, "the data of the PostgreSQL %d server are in %s; nobody serves them yet. To do so:\n", s.Major, data)
+	fmt.Fprintf(w, "  chown -R postgres: %s && sudo -u postgres /usr/lib/postgresql/%d/bin/pg_ctl -D %s -l %s/log start\n", data, s.Major, data, data)
+	fmt.Fprintf(w, "  panshi serve --data %s --set db.url=postgres://%s@HOST/%s\n", oneLine(to), oneLine(s.Role), oneLine(s.Database))
 }

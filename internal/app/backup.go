@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/tink-crypto/tink-go/v2/tink"
 
 	"panshi/internal/adminsock"
 	"panshi/internal/backup"
@@ -28,6 +31,8 @@ const keysInSpool = "keys"
 
 // shipping is how a database leaves the machine while it is open.
 type shipping struct {
+	// ships tells whether this process does it.
+	ships  bool
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
 	// copies is how each destination stands; it asks nobody.
@@ -41,8 +46,8 @@ type shipping struct {
 // spoolDir is where the spool of cfg is, "" if it has none.
 func (c Config) spoolDir() string {
 	switch {
-	case c.DB.URL != "" || !c.Backup.Enabled():
-		return ""
+	case !c.Backup.Enabled() || c.DB.URL != "" && c.Backup.Spool == "" && len(c.Backup.Destinations) == 0:
+		return "" // several machines may serve one database, and one of them ships it
 	case c.Backup.Spool == "":
 		return ship.Beside(c.Data)
 	}
@@ -53,7 +58,7 @@ func (c Config) spoolDir() string {
 func (c Config) validateSpool() error {
 	switch {
 	case c.spoolDir() == "" && len(c.Backup.Destinations) > 0:
-		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which a shop on PostgreSQL or with backup.spool off has not")
+		return errs.Field("backup.destinations", "invalid_value", "destinations are copied to from the spool, which is off (backup.spool)")
 	case c.spoolDir() == "":
 		return nil
 	}
@@ -92,12 +97,22 @@ func atRest(cfg Config) shipping {
 	}
 }
 
-// openShipped opens the SQLite database of a shop that serves, with the shipper
-// as what decides about its log.
+// openShipped opens the database of a shop that serves, with what ships it.
 func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
-	if cfg.spoolDir() == "" {
+	switch {
+	case cfg.spoolDir() == "":
 		return openDatabase(ctx, cfg, log)
+	case cfg.DB.URL != "" && !cfg.has(RoleKeeper):
+		return openDatabase(ctx, cfg, log) // a keeper ships
+	case cfg.DB.URL != "":
+		return openShippedServer(ctx, cfg, log)
 	}
+	return openShippedFile(ctx, cfg, log)
+}
+
+// openShippedFile opens the SQLite database with the shipper as what decides
+// about its log.
+func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*database, error) {
 	data, err := filepath.Abs(cfg.Data)
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
@@ -110,44 +125,90 @@ func openShipped(ctx context.Context, cfg Config, log *slog.Logger) (*database, 
 	if err != nil {
 		return nil, err
 	}
-	database := opened.close
-	// Shipping ends first, so that the mirror sees all of it.
-	opened.close = func() error { return errors.Join(database(), shipper.Close(), mirrored.close()) } //nolint:contextcheck // closing ships the rest, whoever has gone
-	opened.backup = shippingOf(cfg, shipper, mirrored, log)
-	opened.gauges = append(opened.gauges, shipGauges(shipper)...)
+	lease := &leasing{cfg: cfg, log: log}
+	opened.Database = gated{opened.Database, lease}
+	opened.lost = lease.lost
+	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log), lease) //nolint:contextcheck // closing ships the rest, whoever has gone
 	return opened, nil
 }
 
+// shipper is what brings a database into the spool.
+type shipper interface {
+	spooled
+	measured
+	dated
+	Start(ctx context.Context, cipher tink.StreamingAEAD, daily schedule.Daily) error
+	Status(ctx context.Context) (ship.Status, error)
+	Close() error
+}
+
+// spooled is where a mirror finds what there is to copy.
+type spooled interface {
+	Spool() *spool.Spool
+	WantFull()
+	Complete() time.Time
+}
+
+// dated is when something was done last, and is done next.
+type dated interface {
+	Last() (at time.Time, failed string)
+	Fulls() (last, next time.Time)
+}
+
+// measured is what metrics tell of shipping.
+type measured interface {
+	Lag() time.Duration
+	Age() time.Duration
+	Failing() bool
+	Written() int64
+	Size() int64
+	Transaction() uint64
+}
+
+// shipBy has a database shipped and mirrored from its start on until it closes.
+func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) {
+	database := d.close
+	// Shipping ends first, so that the mirror sees all of it; the lease last.
+	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close(), lease.close()) }
+	d.backup = shippingOf(cfg, by, mirrored, proofs, lease)
+	d.gauges = append(d.gauges, slices.Concat(shipGauges(by), lease.gauges())...)
+}
+
 // shippingOf is the backup of a database that is shipped.
-func shippingOf(cfg Config, shipper *ship.Shipper, mirrored *copies, log *slog.Logger) shipping {
-	proofs := newProving(cfg, mirrored.told, log)
+func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) shipping {
 	return shipping{
+		ships: true,
 		start: func(ctx context.Context, v *vault.Vault) error {
-			if err := startShipping(ctx, cfg, shipper, v); err != nil {
+			if err := lease.take(ctx); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, shipper, log)
+			if err := startShipping(ctx, cfg, by, v); err != nil {
+				return err
+			}
+			lease.keep(ctx, by)
+			return mirrored.start(ctx, cfg, by, lease, proofs.log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
-			status, err := shipper.Status(ctx)
+			status, err := by.Status(ctx)
 			status.Destinations, status.Alarms = cfg.withProofs(mirrored.told()), mirrored.alarms()
-			status.Schedule = planned(shipper, cfg.Backup.Interval, status.Destinations, proofs)
+			status.Lease, status.Standbys = lease.told(ctx)
+			status.Schedule = planned(by, cfg.Backup.Interval, status.Destinations, proofs)
 			return status, err
 		},
 		copies: func() []backup.Copy { return cfg.withProofs(mirrored.told()) },
 		work:   proofs.run,
 		now: func(ctx context.Context, r adminsock.BackupNowRequest, progress nowProgress) (adminsock.BackupNowReport, error) {
-			return backupNow(ctx, shipper, mirrored, r, progress)
+			return backupNow(ctx, by, mirrored, r, progress)
 		},
 	}
 }
 
-func startShipping(ctx context.Context, cfg Config, shipper *ship.Shipper, v *vault.Vault) error {
+func startShipping(ctx context.Context, cfg Config, by shipper, v *vault.Vault) error {
 	// First, because it refuses the spool of another shop.
 	if err := vault.CopySets(vault.Config(cfg.Vault), filepath.Join(cfg.spoolDir(), keysInSpool)); err != nil {
 		return err
 	}
-	return shipper.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
+	return by.Start(ctx, v.Backup(), schedule.NewDaily(v.Name(), time.Local))
 }
 
 // extendVault gives a shop that is older than backups their key, as long as no
@@ -161,7 +222,7 @@ func extendVault(ctx context.Context, cfg Config) error {
 
 // shipGauges tell how far shipping is. They are computed when they are read, so
 // that none stands still when shipping does.
-func shipGauges(s *ship.Shipper) []gauge {
+func shipGauges(s measured) []gauge {
 	return []gauge{
 		{name: "panshi_backup_lag_seconds", help: "Age of the oldest commit that is not in the spool.", read: func() float64 { return s.Lag().Seconds() }},
 		{name: "panshi_backup_shipped_age_seconds", help: "How long ago the spool was last known to have everything.", read: func() float64 { return s.Age().Seconds() }},

@@ -8,7 +8,7 @@ import (
 	"panshi/internal/adminsock"
 	"panshi/internal/backup"
 	"panshi/internal/backup/feed"
-	"panshi/internal/backup/ship"
+	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
 )
@@ -33,9 +33,18 @@ func (s *Shop) BackupNow(ctx context.Context, r adminsock.BackupNowRequest, prog
 	return s.db.backup.now(ctx, r, progress)
 }
 
+// fuller writes a whole copy and waits for it.
+type fuller interface {
+	FullNow(ctx context.Context) (spool.File, error)
+}
+
 // backupNow writes a whole copy and waits for the destinations.
-func backupNow(ctx context.Context, s *ship.Shipper, c *copies, r adminsock.BackupNowRequest, progress nowProgress,
+func backupNow(ctx context.Context, by shipper, c *copies, r adminsock.BackupNowRequest, progress nowProgress,
 ) (report adminsock.BackupNowReport, err error) {
+	s, able := by.(fuller)
+	if !able {
+		return report, errNotShipped
+	}
 	start := clock.System{}.Now()
 	progress(adminsock.BackupNowProgress{Step: "full", Total: 1})
 	full, err := s.FullNow(ctx)

@@ -80,9 +80,17 @@ func TestDestinationsAreAList(t *testing.T) {
 		{"backup.destinations=[{label: disk, bogus: 1}]"},
 		{"backup.destinations=[{"},
 		{"backup.destinations=" + inline, "backup.spool=off"},
-		{"backup.destinations=" + inline, "db.url=postgres://u@h/n"},
+		{"backup.destinations=" + inline, "db.url=postgres://u@h/n", "backup.spool=off"},
+		{"backup.postgres.slot=Not A Slot"},
+		{"backup.postgres.slot_max=1000"},
 	} {
 		_, err := app.Load(app.Flags{Data: filepath.Join(dir, "d"), Set: set})
 		require.Error(t, err, "%v", set)
 	}
+	both, err := app.Load(app.Flags{Data: filepath.Join(dir, "d"), Set: []string{"backup.destinations=" + inline, "db.url=postgres://u@h/n"}})
+	require.NoError(t, err)
+	require.True(t, both.Ships())
+	alone, err := app.Load(app.Flags{Data: filepath.Join(dir, "d"), Set: []string{"db.url=postgres://u@h/n"}})
+	require.NoError(t, err)
+	require.False(t, alone.Ships(), "another machine may back the server up")
 }

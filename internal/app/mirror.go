@@ -19,7 +19,6 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/mirror"
 	"panshi/internal/backup/seal"
-	"panshi/internal/backup/ship"
 	"panshi/internal/backup/spool"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
@@ -55,9 +54,10 @@ type mirroring struct {
 // longer than the data directory.
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
-// start copies the spool of a shipper to the destinations of cfg, if there are
+// start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, log *slog.Logger) error {
+// Nothing leaves while fence fails.
+func (c *copies) start(ctx context.Context, cfg Config, by spooled, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -74,11 +74,14 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	if err != nil {
 		return err
 	}
-	source, err := feed.Open(ctx, shipper.Spool(), cfg.mirrorDir())
+	source, err := feed.Open(ctx, by.Spool(), cfg.mirrorDir())
 	if err != nil {
 		return err
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, shipper, c.recent.note, log)
+	for i := range targets {
+		targets[i].Dest = fenced{targets[i].Dest, fence}
+	}
+	m, err := c.mirrorOf(ctx, cfg, source, keys, targets, by, fence.epoch(), log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -86,14 +89,14 @@ func (c *copies) start(ctx context.Context, cfg Config, shipper *ship.Shipper, l
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, shipper *ship.Shipper, alert func(mirror.Alert), log *slog.Logger) (*mirror.Mirror, error) {
+func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, epoch uint64, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
-		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: alert,
-		Sums:  noSums, WantFull: func(string) { shipper.WantFull() }, Complete: shipper.Complete,
+		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
+		Alert: c.recent.note,
+		Sums:  noSums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll
 	if cfg.Backup.SpoolMax > 0 {

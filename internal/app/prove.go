@@ -11,6 +11,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/proof"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
@@ -207,6 +208,9 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	if dir, err = filepath.Abs(dir); err != nil {
 		return errs.Wrap(err, errs.Invalid, "data_dir_unusable", "the data directory cannot be used")
 	}
+	if err := pgrestore.LetThrough(dir); err != nil {
+		return err
+	}
 	from, err := p.origin(ctx, r.Destination, filepath.Join(dir, "from"))
 	if err != nil {
 		return err
@@ -218,7 +222,7 @@ func (p *Prover) bringBack(ctx context.Context, r *proof.Record, scratch string,
 	}
 	r.Generation, r.Transaction, r.Time, r.Full = done.Generation, done.Transaction, done.Time, done.Files[0].Time
 	r.Restored, r.Invariants, r.Violations = done.Bytes, len(done.Check.Results), done.Check.Violations
-	return countIn(ctx, there, p.log, r)
+	return countIn(ctx, there, done.Server, p.log, r)
 }
 
 func (p *Prover) origin(ctx context.Context, label, work string) (origin, error) {
@@ -240,19 +244,14 @@ func (c Config) elsewhere(dir string) Config {
 }
 
 // countIn adds up the restored shop.
-func countIn(ctx context.Context, there Config, log *slog.Logger, r *proof.Record) error {
-	shop, err := OpenLocal(ctx, there.scratch(there.Data, there.Vault.KeyFile), log)
-	if err != nil {
+func countIn(ctx context.Context, there Config, server RestoredServer, log *slog.Logger, r *proof.Record) error {
+	tables := server.tables()
+	return server.within(ctx, there.scratch(there.Data, there.Vault.KeyFile), log, func(shop *Shop) error {
+		sums, err := proof.Count(ctx, shop.db, tables)
+		sums.Tx, sums.Time = r.Transaction, r.Time.UnixMilli()
+		r.Sums = &sums
 		return err
-	}
-	var tables []string
-	for _, t := range Columns() {
-		tables = append(tables, t.Name)
-	}
-	sums, err := proof.Count(ctx, shop.db, tables)
-	sums.Tx, sums.Time = r.Transaction, r.Time.UnixMilli()
-	r.Sums = &sums
-	return errors.Join(err, shop.Close())
+	})
 }
 
 // holdWhile asks retention to wait until release is called; a destination to
@@ -285,6 +284,15 @@ func (c BackupConfig) named(label string) DestinationConfig {
 
 // stored opens a destination with the credential that this machine keeps.
 func (c Config) stored(label string) (backup.Destination, error) {
+	dest, err := c.opened(label)
+	if err != nil {
+		return nil, err
+	}
+	return backup.Retry(dest, backup.DefaultRetry()), nil
+}
+
+// opened is stored without any retry.
+func (c Config) opened(label string) (backup.Destination, error) {
 	d := c.Backup.named(label)
 	secret, err := d.secret(vault.NewSecrets(vault.Config(c.Vault)))
 	if err == nil {
@@ -293,9 +301,5 @@ func (c Config) stored(label string) (backup.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	dest, err := d.open(secret, c.Data, clock.System{})
-	if err != nil {
-		return nil, err
-	}
-	return backup.Retry(dest, backup.DefaultRetry()), nil
+	return d.open(secret, c.Data, clock.System{})
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
@@ -64,6 +65,12 @@ type Restored struct {
 	// the old machine's configuration was put, "" if there was none.
 	CardsShut bool   `json:"cards_shut"`
 	Settings  string `json:"settings,omitempty"`
+
+	// Fenced names what was left out, because a former writer brought it after
+	// another machine had taken over.
+	Fenced []string `json:"fenced,omitempty"`
+
+	Server RestoredServer `json:"postgres,omitzero"` // of a shop on PostgreSQL
 }
 
 // Restore makes the data directory cfg.Data, which must not exist, from a spool
@@ -99,30 +106,47 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	restorer := restore.New(from.source, v.Backup(), progress)
-	plan, err := restorer.Plan(ctx, restore.Target{At: r.At})
+	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced}
+	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err
 	}
-	if err := restorer.Prove(ctx, plan); err != nil {
-		return Restored{}, err
-	}
-	done := Restored{Plan: plan, Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil}
-	for _, f := range plan.Files {
+	for _, f := range done.Files {
 		done.Bytes += f.Size
 	}
-	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, func(dir string) error {
-		if err := restorer.Apply(ctx, plan, filepath.Join(dir, sqlite.FileName)); err != nil {
-			return err
-		}
+	done.Check, err = settleIn(ctx, cfg, log, progress, from.keys, done.Server, func(dir string) error {
+		err := fill(dir)
 		done.Made = clock.System{}.Now().Sub(start)
-		return ship.NoteAncestor(dir, plan.Generation)
+		return err
 	})
 	if err != nil || len(from.settings.Files) == 0 {
 		return done, err
 	}
-	done.Settings = filepath.Clean(cfg.Data) + ".settings"
+	done.Settings = settingsPlace(cfg.Data)
 	return done, from.settings.Unpack(done.Settings)
+}
+
+// prepare plans and proves by the means of the engine that the wanted state is
+// of, and gives what fills a data directory with it.
+func (d *Restored) prepare(ctx context.Context, r RestoreRequest, from origin, v *vault.Vault, progress restore.Progress) (fill func(dir string) error, err error) {
+	server := pgrestore.New(from.source, v.Backup(), progress)
+	is, err := server.Holds(ctx, restore.Target{At: r.At})
+	switch {
+	case err != nil:
+		return nil, err
+	case is:
+		return d.prepareServer(ctx, r.At, server)
+	}
+	restorer := restore.New(from.source, v.Backup(), progress)
+	if d.Plan, err = restorer.Plan(ctx, restore.Target{At: r.At}); err != nil {
+		return nil, err
+	}
+	return func(dir string) error {
+		if err := restorer.Apply(ctx, d.Plan, filepath.Join(dir, sqlite.FileName)); err != nil {
+			return err
+		}
+		return ship.NoteAncestor(dir, d.Generation)
+	}, restorer.Prove(ctx, d.Plan)
 }
 
 // absent refuses a path at which there is anything.
@@ -138,7 +162,7 @@ func absent(path string) error {
 
 // settleIn has a data directory filled under a temporary name, brings its keys,
 // checks the shop in it, and gives it its name.
-func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, fill func(dir string) error) (check.Report, error) {
+func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, server RestoredServer, fill func(dir string) error) (check.Report, error) {
 	parent := filepath.Dir(filepath.Clean(cfg.Data))
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return check.Report{}, fmt.Errorf("restore: %w", err)
@@ -147,7 +171,7 @@ func settleIn(ctx context.Context, cfg Config, log *slog.Logger, progress restor
 	if err != nil {
 		return check.Report{}, fmt.Errorf("restore: %w", err)
 	}
-	report, err := prove(ctx, cfg.scratch(dir, keys.KeyFile), log, progress, keys, fill)
+	report, err := prove(ctx, cfg.scratch(dir, keys.KeyFile), log, progress, keys, server, fill)
 	if err != nil {
 		return report, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -167,17 +191,16 @@ func (c Config) scratch(dir, keyFile string) Config {
 }
 
 // prove fills a directory and runs every invariant on the shop in it.
-func prove(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, fill func(dir string) error) (report check.Report, err error) {
+func prove(ctx context.Context, cfg Config, log *slog.Logger, progress restore.Progress, keys vault.Config, server RestoredServer, fill func(dir string) error) (report check.Report, err error) {
 	if err := fill(cfg.Data); err != nil {
 		return report, err
 	}
 	if err := vault.CopySets(keys, cfg.Vault.Dir); err != nil {
 		return report, err
 	}
-	shop, err := OpenLocal(ctx, cfg, log)
-	if err != nil {
-		return report, err
-	}
-	report, err = shop.Check(ctx, func(_ string, done, total int) { progress("check", int64(done), int64(total)) })
-	return report, errors.Join(err, shop.Close())
+	err = server.within(ctx, cfg, log, func(shop *Shop) error {
+		report, err = shop.Check(ctx, func(_ string, done, total int) { progress("check", int64(done), int64(total)) })
+		return err
+	})
+	return report, err
 }

@@ -5,12 +5,11 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/mirror"
-	"panshi/internal/backup/ship"
 )
 
 // planned tells what shipping did last and does next, every kind of work once
 // or once a destination.
-func planned(s *ship.Shipper, interval time.Duration, copies []backup.Copy, proofs *proving) []backup.Planned {
+func planned(s dated, interval time.Duration, copies []backup.Copy, proofs *proving) []backup.Planned {
 	at, failed := s.Last()
 	sent := backup.Planned{What: backup.PlannedShip, LastGood: at, Next: at.Add(interval)}
 	if at.IsZero() {

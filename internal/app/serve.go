@@ -13,6 +13,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/i18n"
@@ -76,12 +77,14 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	back.Go(func() { s.notify.WatchDatabase(behind) })
 	back.Go(func() { s.watched.run(behind) })
 	back.Go(func() { s.db.backup.work(behind) })
+	back.Go(func() { s.newRehearsals().run(behind) })
 	back.Go(func() { s.watchBackups(behind) })
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, adminsock.Shop{Operations: s, Setup: s, Alerts: s, Backups: s}, s.log); err != nil && behind.Err() == nil {
 			cancel(err)
 		}
 	})
+	back.Go(func() { s.endWithLease(behind, cancel) })
 	var listening sync.WaitGroup
 	for ln, handler := range map[net.Listener]http.Handler{l.public: public, l.console: console} {
 		listening.Go(func() {
@@ -102,6 +105,18 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 		return cause
 	}
 	return nil
+}
+
+// endWithLease ends the shop when another machine writes for it.
+func (s *Shop) endWithLease(ctx context.Context, end context.CancelCauseFunc) {
+	if s.db.lost == nil {
+		return
+	}
+	select {
+	case <-s.db.lost():
+		end(s.db.Update(ctx, func(*db.Tx) error { return nil })) // fails with why
+	case <-ctx.Done():
+	}
 }
 
 // newRunner makes what does the jobs and sweeps of this process's roles.

@@ -54,7 +54,9 @@ func (r *watched) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Close ends the call first and its context then: a destination may end the
+// connection of a call whose context ends before it was closed.
 func (r *watched) Close() error {
-	r.w.stop()
+	defer r.w.stop()
 	return r.ReadCloser.Close()
 }

@@ -59,7 +59,7 @@ func servedInvariants() []invariant.Invariant {
 				WHERE o.status IN ('paid', 'delivered', 'completed') AND NOT EXISTS
 				(SELECT 1 FROM payments p WHERE p.order_id = o.id AND p.status = 'paid'
 					AND (p.refunded = 0 OR p.refunded < p.received) AND p.received - p.refunded + (SELECT COALESCE(SUM(r.amount), 0)
-					FROM refunds r WHERE r.payment_id = p.id AND r.by_staff = 1 AND r.source = 'sales' AND r.status <> 'failed') >= o.total)
+					FROM refunds r WHERE r.order_id = o.id AND r.payment_id = p.id AND r.by_staff = 1 AND r.source = 'sales' AND r.status <> 'failed') >= o.total)
 				AND NOT EXISTS (SELECT 1 FROM holds h WHERE h.order_id = o.id AND h.resolution LIKE 'accept%')`,
 		},
 		{

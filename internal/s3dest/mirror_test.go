@@ -62,16 +62,13 @@ func TestTheServerIsKilledAndTheOtherPlaceGoesOn(t *testing.T) {
 	write(0, 3000)
 	require.Eventually(t, reaches(1), 30*time.Second, 10*time.Millisecond)
 
-	shared.stop()
-	<-shared.ended
+	shared.Stop()
 	for range 20 {
 		write(0, 3000)
 	}
 	require.Eventually(t, reaches(0), 30*time.Second, 10*time.Millisecond)
 	require.Equal(t, uint64(2), m.Status()[1].Reach.End, "the dead one claims what it had")
-	program, err := build()
-	require.NoError(t, err)
-	require.NoError(t, shared.serve(program, strings.TrimPrefix(shared.endpoint, "http://")))
+	require.NoError(t, shared.serve(strings.TrimPrefix(shared.Endpoint, "http://")))
 	require.Eventually(t, reaches(1), 60*time.Second, 10*time.Millisecond)
 	cancel()
 	require.NoError(t, <-ended)

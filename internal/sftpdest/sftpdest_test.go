@@ -13,7 +13,14 @@ import (
 	"panshi/internal/backup/desttest"
 	"panshi/internal/clock"
 	"panshi/internal/sftpdest"
+	"panshi/internal/sftpdest/sftptest"
 )
+
+func settings(s *sftptest.Server, dir string) sftpdest.Config {
+	return sftpdest.Config{
+		Address: s.Address, User: "backup", Dir: dir, HostKey: s.HostKey, PrivateKey: s.Private, NoSync: !s.Real,
+	}
+}
 
 func open(t *testing.T, cfg sftpdest.Config) *sftpdest.Dest {
 	t.Helper()
@@ -24,42 +31,52 @@ func open(t *testing.T, cfg sftpdest.Config) *sftpdest.Dest {
 }
 
 func TestAServerKeepsThePromises(t *testing.T) {
-	s := start(t)
-	t.Log("OpenSSH's sftp-server:", s.real)
-	desttest.Run(t, func(t *testing.T) backup.Destination { return open(t, s.settings(t.TempDir())) },
+	s := sftptest.Start(t)
+	t.Log("OpenSSH's sftp-server:", s.Real)
+	desttest.Run(t, func(t *testing.T) backup.Destination { return open(t, settings(s, t.TempDir())) },
 		desttest.Options{Big: 9 << 20, Many: 200})
 }
 
+// In the wrapper in which a shop uses it a call that is over does not end the
+// connection of the others.
+func TestAServerKeepsThePromisesWithRetry(t *testing.T) {
+	s := sftptest.Start(t)
+	desttest.Run(t, func(t *testing.T) backup.Destination {
+		return backup.Retry(open(t, settings(s, t.TempDir())), backup.DefaultRetry())
+	}, desttest.Options{Big: 9 << 20, Many: 200})
+	require.Less(t, s.Connections(), 60, "one a destination, and not one a call")
+}
+
 func TestAnotherHostKeyIsRefused(t *testing.T) {
-	s := start(t)
-	cfg := s.settings(t.TempDir())
-	cfg.HostKey = start(t).hostKey
+	s := sftptest.Start(t)
+	cfg := settings(s, t.TempDir())
+	cfg.HostKey = sftptest.Start(t).HostKey
 	err := open(t, cfg).Put(t.Context(), "a", backup.Bytes([]byte("x")))
 	require.True(t, backup.Is(err, "backup_refused"), "%v", err)
 }
 
 func TestAnotherKeyOfOursIsRefused(t *testing.T) {
-	s := start(t)
-	cfg := s.settings(t.TempDir())
-	cfg.PrivateKey = start(t).private
+	s := sftptest.Start(t)
+	cfg := settings(s, t.TempDir())
+	cfg.PrivateKey = sftptest.Start(t).Private
 	err := open(t, cfg).Put(t.Context(), "a", backup.Bytes([]byte("x")))
 	require.True(t, backup.Is(err, "backup_refused"), "%v", err)
 }
 
 func TestAConnectionThatBreaksIsMadeAgain(t *testing.T) {
-	s := start(t)
-	d := backup.Retry(open(t, s.settings(t.TempDir())), backup.RetryConfig{Attempts: 4, First: 10 * time.Millisecond, Most: time.Second, Timeout: time.Minute, Slowest: 1 << 10})
+	s := sftptest.Start(t)
+	d := backup.Retry(open(t, settings(s, t.TempDir())), backup.RetryConfig{Attempts: 4, First: 10 * time.Millisecond, Most: time.Second, Timeout: time.Minute, Slowest: 1 << 10})
 	for i := range 5 {
 		name := string(rune('a' + i))
 		require.NoError(t, d.Put(t.Context(), name, backup.Bytes([]byte(name))))
-		s.cut()
+		s.Cut()
 	}
 	require.Len(t, desttest.Names(t, d, ""), 5)
 }
 
 func TestAServerThatHangsEndsWithTheContext(t *testing.T) {
-	s := start(t)
-	d := open(t, s.settings(t.TempDir()))
+	s := sftptest.Start(t)
+	d := open(t, settings(s, t.TempDir()))
 	require.NoError(t, d.Put(t.Context(), "a", backup.Bytes(desttest.Content(t, 3<<20))))
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := d.Get(ctx, "a", 0, -1)
@@ -74,17 +91,17 @@ func TestAServerThatHangsEndsWithTheContext(t *testing.T) {
 }
 
 func TestNobodyThereIsUnavailable(t *testing.T) {
-	s := start(t)
-	d := open(t, s.settings(t.TempDir()))
-	s.stop()
+	s := sftptest.Start(t)
+	d := open(t, settings(s, t.TempDir()))
+	s.Stop()
 	err := d.Put(t.Context(), "a", backup.Bytes([]byte("x")))
 	require.True(t, backup.Is(err, "backup_unavailable"), "%v", err)
 }
 
 func TestAServerThatCannotSyncIsRefused(t *testing.T) {
-	s := start(t)
-	s.real = false
-	cfg := s.settings(t.TempDir())
+	s := sftptest.Start(t)
+	s.Real = false
+	cfg := settings(s, t.TempDir())
 	cfg.NoSync = false
 	err := open(t, cfg).Put(t.Context(), "a", backup.Bytes([]byte("x")))
 	require.True(t, backup.Is(err, "backup_refused"), "%v", err)
@@ -102,7 +119,7 @@ func TestDirectoriesThatForbid(t *testing.T) {
 	}
 	dir := t.TempDir()
 	require.NoError(t, os.Chmod(dir, 0o500))
-	err := open(t, start(t).settings(dir)).Put(t.Context(), "a", backup.Bytes([]byte("x")))
+	err := open(t, settings(sftptest.Start(t), dir)).Put(t.Context(), "a", backup.Bytes([]byte("x")))
 	require.True(t, backup.Is(err, "backup_refused"), "%v", err)
 }
 
@@ -113,14 +130,14 @@ func TestAbandonedWritesAreCleared(t *testing.T) {
 	for _, path := range []string{dead, fresh} {
 		require.NoError(t, os.WriteFile(path, []byte("half"), 0o600))
 	}
-	require.NoError(t, open(t, start(t).settings(dir)).Put(t.Context(), "a", backup.Bytes([]byte("x"))))
+	require.NoError(t, open(t, settings(sftptest.Start(t), dir)).Put(t.Context(), "a", backup.Bytes([]byte("x"))))
 	require.NoFileExists(t, dead)
 	require.FileExists(t, fresh)
 }
 
 func TestSettingsAreChecked(t *testing.T) {
-	s := start(t)
-	good := s.settings("/srv/panshi")
+	s := sftptest.Start(t)
+	good := settings(s, "/srv/panshi")
 	require.NoError(t, good.Validate())
 	for what, spoil := range map[string]func(*sftpdest.Config){
 		"no user":          func(c *sftpdest.Config) { c.User = "" },

@@ -88,6 +88,10 @@ func (s *Shop) useDatabase(template string) {
 	})
 }
 
+// UseServer leads the shop, and all commands on it, to the database of a url from
+// now on.
+func (s *Shop) UseServer(url string) { s.database, s.databaseURL = "", url }
+
 // Change runs one transaction on the database of a shop that stands still,
 // behind its back.
 func (s *Shop) Change(fn func(tx *db.Tx) error) {

@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -90,16 +89,19 @@ func (r *Restorer) proveOne(ctx context.Context, f spool.File) error {
 		_, err = io.Copy(io.Discard, rest)
 	}
 	if err := errors.Join(err, content.Close()); err != nil {
-		return named(f, err)
+		return Named(f, err)
 	}
 	if uint64(header.MinTXID) != f.First || uint64(header.MaxTXID) != f.Last {
-		return named(f, errors.New("it holds other transactions than its name says"))
+		return Named(f, errors.New("it holds other transactions than its name says"))
 	}
 	return nil
 }
 
-// named makes sure that an error names its file.
-func named(f spool.File, err error) error {
+// Named makes sure that an error, if there is one, names its file.
+func Named(f spool.File, err error) error {
+	if err == nil {
+		return nil
+	}
 	if code := errs.CodeOf(err); code != "internal" || errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -141,62 +143,4 @@ func (r *Restorer) Apply(ctx context.Context, plan Plan, path string) (err error
 		return fmt.Errorf("restore: %w", err)
 	}
 	return durable.SyncDir(filepath.Dir(path))
-}
-
-// fill merges the files of a plan into one whole copy and that into a database.
-func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File) error {
-	var inputs []io.Reader
-	for _, f := range plan.Files {
-		content, err := r.open(ctx, f)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = content.Close() }() // it was only read
-		inputs = append(inputs, content)
-	}
-	from, to := io.Pipe()
-	merged, err := ltx.NewCompactor(to, inputs)
-	if err != nil {
-		return fmt.Errorf("restore: %w", err)
-	}
-	merged.HeaderFlags = ltx.HeaderFlagNoChecksum
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = to.CloseWithError(merged.Compact(ctx)) // always nil; the error is the reader's
-	}()
-	sink := &meter{file: file, tell: func(n int64) {
-		s := merged.Status()
-		if s.Total > 0 {
-			r.progress("apply", n, n/max(int64(s.N), 1)*int64(s.Total))
-		}
-	}}
-	buffer := bufio.NewWriterSize(sink, 1<<20)
-	err = ltx.NewDecoder(from).DecodeDatabaseTo(buffer)
-	if err == nil {
-		err = buffer.Flush()
-	}
-	_ = from.CloseWithError(err) // always nil; ends the goroutine
-	<-ended
-	if err != nil && errs.CodeOf(err) == "internal" {
-		return fmt.Errorf("restore: %w", err)
-	}
-	return err
-}
-
-// meter counts what is written and tells every few megabytes.
-type meter struct {
-	file       *os.File
-	done, told int64
-	tell       func(done int64)
-}
-
-func (m *meter) Write(p []byte) (int, error) {
-	n, err := m.file.Write(p)
-	m.done += int64(n)
-	if m.done-m.told >= 8<<20 {
-		m.told = m.done
-		m.tell(m.done)
-	}
-	return n, err
 }

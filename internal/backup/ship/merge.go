@@ -200,7 +200,7 @@ func (s *Shipper) removeExpired(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, name := range expired(files, s.client.generation, s.clock.Now(), s.cfg) {
+	for _, name := range Expired(files, s.client.generation, s.clock.Now(), s.cfg) {
 		if f, ok := spool.Parse(name); ok && s.needed(f) {
 			continue
 		}

@@ -8,14 +8,14 @@ import (
 	"panshi/internal/backup/spool"
 )
 
-// expired names the files that may go, the oldest generation first. files are
+// Expired names the files that may go, the oldest generation first. files are
 // all of the spool, sorted by name; current is the generation that is written
 // to. Times are the shop's own, from the names: nothing depends on what a disk
 // says about its files.
 //
 // What always stays: of the current generation everything from its last whole
 // copy on, so that its newest state can be restored.
-func expired(files []spool.File, current string, now time.Time, cfg Config) []spool.Name {
+func Expired(files []spool.File, current string, now time.Time, cfg Config) []spool.Name {
 	cutoff, fine := now.Add(-cfg.Keep), now.Add(-cfg.KeepFine)
 	var gone []spool.Name
 	var rest []spool.File

@@ -61,7 +61,7 @@ func TestRetentionKeepsWhatAKeptMomentNeeds(t *testing.T) {
 		now := split.Add(time.Duration(n2+rapid.IntRange(0, 300).Draw(r, "idle")) * time.Minute)
 		cfg := Config{Keep: time.Duration(rapid.IntRange(60, 200).Draw(r, "keep")) * time.Minute}
 		cfg.KeepFine = time.Duration(rapid.IntRange(5, 60).Draw(r, "fine")) * time.Minute
-		left := without(all, expired(all, second, now, cfg))
+		left := without(all, Expired(all, second, now, cfg))
 		newest, err := restore.Make(left, restore.Target{})
 		if err != nil || newest.Transaction != uint64(n2) {
 			r.Fatalf("the newest state is gone: %v", err)
@@ -94,7 +94,7 @@ func TestRetentionRemoves(t *testing.T) {
 	const old, current = "00000001-0123abcd", "00000002-89abcdef"
 	all := sorted(append(history(old, start, 30, 10), history(current, start.Add(time.Hour), 100, 10)...))
 	now := start.Add(time.Hour + 100*time.Minute)
-	left := without(all, expired(all, current, now, Config{Keep: time.Hour, KeepFine: 10 * time.Minute}))
+	left := without(all, Expired(all, current, now, Config{Keep: time.Hour, KeepFine: 10 * time.Minute}))
 	seconds := 0
 	for _, f := range left {
 		require.Equal(t, current, f.Generation)
@@ -105,10 +105,10 @@ func TestRetentionRemoves(t *testing.T) {
 	}
 	require.LessOrEqual(t, seconds, 14)
 
-	small := without(all, expired(all, current, now, Config{Keep: 1000 * time.Hour, KeepFine: 1000 * time.Hour, SpoolMax: 20_000}))
+	small := without(all, Expired(all, current, now, Config{Keep: 1000 * time.Hour, KeepFine: 1000 * time.Hour, SpoolMax: 20_000}))
 	require.Less(t, len(small), 21)
 	plan, err := restore.Make(small, restore.Target{})
 	require.NoError(t, err)
 	require.Equal(t, uint64(100), plan.Transaction)
-	require.Empty(t, expired(all, current, now, Config{Keep: 1000 * time.Hour, KeepFine: 1000 * time.Hour}))
+	require.Empty(t, Expired(all, current, now, Config{Keep: 1000 * time.Hour, KeepFine: 1000 * time.Hour}))
 }

@@ -49,6 +49,20 @@ func (s *Spool) Write(_ context.Context, f File, content io.Reader) (File, error
 	return f, nil
 }
 
+// Probe finds out whether the spool takes files, by writing one that it takes
+// away again. Codes spool_full, spool_unusable.
+func (s *Spool) Probe() error {
+	path := filepath.Join(s.dir, "probe"+partial)
+	err := os.WriteFile(path, make([]byte, probeSize), 0o600)
+	if err := errors.Join(err, discard(path)); err != nil {
+		return s.refused(err)
+	}
+	return nil
+}
+
+// probeSize is what a spool that takes files has room for, in bytes.
+const probeSize = 64 << 10
+
 // encrypt writes and syncs a file under a temporary name.
 func (s *Spool) encrypt(path string, name Name, content io.Reader) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)

@@ -1,4 +1,6 @@
-package sftpdest_test
+// Package sftptest runs an SFTP server for tests: OpenSSH's where it is installed,
+// behind an SSH server of this process. It is no part of a shop.
+package sftptest
 
 import (
 	"crypto/ed25519"
@@ -15,20 +17,18 @@ import (
 	"github.com/pkg/sftp"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/crypto/ssh"
-
-	"panshi/internal/sftpdest"
 )
 
 // openSSH is OpenSSH's server side of SFTP, where Debian puts it. Without it a
 // server of the client's own module stands in, which cannot sync.
 const openSSH = "/usr/lib/openssh/sftp-server"
 
-// server is an SSH server in this process that takes one key.
-type server struct {
-	address string
-	hostKey string
-	private string // of the client that it takes
-	real    bool   // OpenSSH's sftp-server does the work
+// Server is an SSH server in this process that takes one key.
+type Server struct {
+	Address string
+	HostKey string
+	Private string // key of the client that it takes
+	Real    bool   // OpenSSH's sftp-server does the work
 
 	listener net.Listener
 	config   *ssh.ServerConfig
@@ -38,7 +38,7 @@ type server struct {
 	wg    sync.WaitGroup
 }
 
-func key(t *testing.T) (ssh.Signer, string) {
+func key(t testing.TB) (ssh.Signer, string) {
 	t.Helper()
 	_, private, err := ed25519.GenerateKey(rand.Reader)
 	require.NoError(t, err)
@@ -51,14 +51,14 @@ func key(t *testing.T) (ssh.Signer, string) {
 
 func line(k ssh.PublicKey) string { return string(ssh.MarshalAuthorizedKey(k)) }
 
-// start runs a server until the test ends.
-func start(t *testing.T) *server {
+// Start runs a server until the test ends.
+func Start(t testing.TB) *Server {
 	t.Helper()
 	host, _ := key(t)
 	client, private := key(t)
-	s := &server{hostKey: line(host.PublicKey()), private: private}
+	s := &Server{HostKey: line(host.PublicKey()), Private: private}
 	_, err := os.Stat(openSSH)
-	s.real = err == nil
+	s.Real = err == nil
 	s.config = &ssh.ServerConfig{PublicKeyCallback: func(_ ssh.ConnMetadata, k ssh.PublicKey) (*ssh.Permissions, error) {
 		if line(k) == line(client.PublicKey()) {
 			return nil, nil //nolint:nilnil // no permissions to tell is what the server expects
@@ -68,20 +68,28 @@ func start(t *testing.T) *server {
 	s.config.AddHostKey(host)
 	s.listener, err = net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	s.address = s.listener.Addr().String()
+	s.Address = s.listener.Addr().String()
 	s.wg.Go(s.accept)
-	t.Cleanup(s.stop)
+	t.Cleanup(s.Stop)
 	return s
 }
 
-func (s *server) stop() {
+// Stop ends the server and its connections.
+func (s *Server) Stop() {
 	_ = s.listener.Close()
-	s.cut()
+	s.Cut()
 	s.wg.Wait()
 }
 
-// cut ends all connections, as a router that restarts.
-func (s *server) cut() {
+// Connections is how many came since the last Cut.
+func (s *Server) Connections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.conns)
+}
+
+// Cut ends all connections, as a router that restarts.
+func (s *Server) Cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.conns {
@@ -90,7 +98,7 @@ func (s *server) cut() {
 	s.conns = nil
 }
 
-func (s *server) accept() {
+func (s *Server) accept() {
 	for {
 		c, err := s.listener.Accept()
 		if err != nil {
@@ -103,7 +111,7 @@ func (s *server) accept() {
 	}
 }
 
-func (s *server) serve(raw net.Conn) {
+func (s *Server) serve(raw net.Conn) {
 	conn, channels, requests, err := ssh.NewServerConn(raw, s.config)
 	if err != nil {
 		_ = raw.Close()
@@ -127,9 +135,9 @@ func (s *server) serve(raw net.Conn) {
 }
 
 // subsystem speaks SFTP on a channel until it ends.
-func (s *server) subsystem(channel ssh.Channel) {
+func (s *Server) subsystem(channel ssh.Channel) {
 	defer func() { _ = channel.Close() }()
-	if s.real {
+	if s.Real {
 		cmd := exec.Command(openSSH, "-e") // ends with its input
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = channel, channel, io.Discard
 		_ = cmd.Run()
@@ -137,11 +145,5 @@ func (s *server) subsystem(channel ssh.Channel) {
 	}
 	if session, err := sftp.NewServer(channel); err == nil {
 		_ = session.Serve()
-	}
-}
-
-func (s *server) settings(dir string) sftpdest.Config {
-	return sftpdest.Config{
-		Address: s.address, User: "backup", Dir: dir, HostKey: s.hostKey, PrivateKey: s.private, NoSync: !s.real,
 	}
 }
