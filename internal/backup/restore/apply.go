@@ -23,7 +23,7 @@ func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File) error {
 		p.tell = func(read int64) { r.progress("apply", min(done+read, total), total) }
 		p.tell(0)
 		if err := r.fillOne(ctx, f, p); err != nil {
-			return named(f, err)
+			return Named(f, err)
 		}
 		done += f.Size
 	}
