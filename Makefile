@@ -43,6 +43,14 @@ build: ## build bin/panshi, one static binary
 	@mkdir -p bin
 	go build $(BUILDFLAGS) -o bin/panshi ./cmd/panshi
 
+.PHONY: ui
+ui: ## build the console's pages from ui/console/src into the committed dist (Node.js; Go builds without it)
+	@scripts/ui.sh build
+
+.PHONY: ui-fresh
+ui-fresh: ## prove that ui/console/dist is what its source makes
+	@scripts/ui.sh fresh
+
 .PHONY: setup
 setup: ## install what tests need and is missing: Debian packages (as root), npm packages
 	@scripts/setup.sh

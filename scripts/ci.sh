@@ -40,6 +40,7 @@ stage "download modules" go mod download
 # Two at a time: the SQLite engine is one package of several hundred thousand lines, and compiles on one core.
 stage "tools, build" make -j2 -Otarget tools build BUILDFLAGS=
 stage "setup (ran beside the above)" await_setup
+stage "console fresh" make ui-fresh
 stage "arch" make arch
 stage "lint" make lint
 stage "test" make test BUILDFLAGS=

@@ -75,6 +75,7 @@ func tellBackup(out io.Writer, s ship.Status) {
 		fmt.Fprintf(out, "a history broke off within the last day (%s): what lies between two generations cannot be restored\n", s.Broken)
 	}
 	tellCopies(out, s.Destinations)
+	tellLease(out, s.Lease, s.Standbys)
 	tellSchedule(out, s.Schedule)
 }
 

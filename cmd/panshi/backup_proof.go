@@ -134,7 +134,7 @@ func proveAll(ctx context.Context, g *globals, t *terminal, named []string, scra
 	}
 	m := newMeter(ctx, t, "prove")
 	defer m.end()
-	alone, err := p.Alone(ctx, func() { m.say("a drill runs; waiting for its end") })
+	alone, err := p.Alone(ctx, func() { m.say("a drill or another proof runs; waiting for its end") })
 	if err != nil {
 		return nil, err
 	}

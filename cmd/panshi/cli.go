@@ -32,6 +32,7 @@ type commandLine struct {
 	Restore   restoreCmd   `cmd:"" help:"Bring a shop back from its spool or a copy elsewhere, as it is or as it was at some time."`
 	Drill     drillCmd     `cmd:"" help:"Rehearse disasters on scratch copies, measure them, and keep signed reports."`
 	Key       keyCmd       `cmd:"" help:"Keys of backups: the recovery sheet, and the bundle of card keys."`
+	Promote   promoteCmd   `cmd:"" help:"Make the shop of a standby, and stop the old one from selling."`
 	Reconcile reconcileCmd `cmd:"" help:"Compare a day with the payment platforms' bills; exit 1 if anything differs."`
 	Notify    notifyCmd    `cmd:"" help:"Try the channels of alerts, list and acknowledge alerts."`
 	Doctor    doctorCmd    `cmd:"" help:"Look at configuration and environment, one line a finding."`

@@ -99,7 +99,7 @@ func doctorShop(ctx context.Context, t *terminal, cfg app.Config) []finding {
 		return []finding{bad("shop", "does not tell its status: %s", explain(ctx, err))}
 	}
 	return slices.Concat(doctorRunning(status), doctorPayments(status), doctorAccounts(status), doctorReconcile(status, time.Now()),
-		doctorAlerts(status.Alerts), doctorBackup(cfg, shipping, time.Now()), doctorRecovery(status.Unshipped, time.Now()), doctorChecklist(ctx, cfg))
+		doctorAlerts(status.Alerts), doctorBackup(cfg, shipping, time.Now()), doctorRecovery(status.Unshipped, time.Now()), doctorChecklist(ctx, cfg), doctorDrills(cfg, time.Now()))
 }
 
 // doctorAlerts judges whether somebody hears of what happens.

@@ -88,7 +88,7 @@ func describe(err error) string {
 // spell names an input as it is typed: some configuration keys have a flag.
 func spell(field string) string {
 	switch field {
-	case "data", "date", "account", "from", "to", "http", "console", "roles", "sku", "merchant", "sandbox":
+	case "data", "date", "account", "from", "to", "http", "console", "roles", "sku", "merchant", "sandbox", "sheet", "follow":
 		return "--" + field
 	case "copy_keys":
 		return "--copy-keys"

@@ -134,6 +134,9 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, ", %s before the time asked for", r.Lost.Round(time.Millisecond))
 	}
 	fmt.Fprintln(w)
+	if r.Unborn != "" {
+		fmt.Fprintf(w, "YOUNGER files of generation %s are there without their whole copy, and nothing can be made of them 更新的一代数据缺少全量，无法恢复\n", r.Unborn)
+	}
 	if r.Salvaged {
 		fmt.Fprintln(w, "SALVAGED from what was left: nobody can tell what came after this state 由残存对象恢复，其后是否还有数据无从得知")
 	}
@@ -144,6 +147,7 @@ func tellRestored(w io.Writer, r app.Restored, to string) {
 		fmt.Fprintf(w, "the old machine's settings are in %s\n", oneLine(r.Settings))
 	}
 	tellServer(w, r.Server, to)
+	tellFenced(w, r.Fenced)
 	tellCheck(w, r.Check, r.Took)
 }
 

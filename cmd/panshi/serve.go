@@ -13,10 +13,11 @@ import (
 )
 
 type serveCmd struct {
-	HTTP    *string `name:"http" placeholder:"ADDR" help:"Address of the shop (default 127.0.0.1:8080)."`
-	Console *string `placeholder:"ADDR" help:"Address of the staff console (default 127.0.0.1:8081)."`
-	Roles   *string `placeholder:"all" help:"What this process does: all, or catalog,order,payment,account,console,worker,keeper (default all)."`
-	Sandbox *string `placeholder:"ADDR" help:"Also run the payment simulator here and sell through it. No money moves."`
+	HTTP    *string     `name:"http" placeholder:"ADDR" help:"Address of the shop (default 127.0.0.1:8080)."`
+	Console *string     `placeholder:"ADDR" help:"Address of the staff console (default 127.0.0.1:8081)."`
+	Roles   *string     `placeholder:"all" help:"What this process does: all, or catalog,order,payment,account,console,worker,keeper (default all)."`
+	Follow  followFlags `embed:""`
+	Sandbox *string     `placeholder:"ADDR" help:"Also run the payment simulator here and sell through it. No money moves."`
 }
 
 // Help implements kong.HelpProvider.
@@ -36,6 +37,11 @@ On PostgreSQL several processes may share one shop, each with a data directory o
   order     placing, showing and revealing orders         account   finding an order again
   console   the staff's pages and API                     worker    jobs; lost callbacks, expiry, refunds
   keeper    what is kept and thrown away
+A standby on another machine: --follow DESTINATION keeps a copy of the shop in --data, sells nothing, and takes over by
+panshi promote (docs/operations/standby.md). Its first start needs --sheet; --cards opens card keys there.
+
+  panshi serve --data /var/lib/panshi --config panshi.yaml --follow nas --sheet -
+
 What a process does not serve it answers with 421; /healthz and /readyz (which tells the roles) it always serves, and
 /metrics at the console's address. SQLite is one process's alone and allows nothing but all. deploy/nginx/panshi.conf
 sends each path to its role.`
@@ -57,7 +63,16 @@ func (c serveCmd) Run(ctx context.Context, g *globals, t *terminal) error {
 	if cfg.ProveCommand, err = g.again("backup", "prove"); err != nil {
 		return err
 	}
+	if cfg.DrillCommand, err = g.again("drill", "run"); err != nil {
+		return err
+	}
 	setCollector()
+	if c.Follow.From != nil {
+		return c.Follow.run(ctx, cfg, t)
+	}
+	if err := c.Follow.alone(); err != nil {
+		return err
+	}
 	lines := web.NewLogWriter(t.err)
 	defer func() { _ = lines.Close() }() // stderr is gone, or has everything
 	return app.Serve(ctx, cfg, lines.Logger(slog.LevelInfo), func(a app.Addresses) { t.ready(a, cfg.Data) })

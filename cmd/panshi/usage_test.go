@@ -101,6 +101,15 @@ func TestBadInput(t *testing.T) {
 		{"backup checklist", "--data"},
 		{"backup checklist x", "x"},
 
+		{"promote", "--from"},
+		{"promote --from=", "--follow"},
+		{"promote --from nowhere", "--data"},
+		{"promote x", "x"},
+		{"serve --follow=", "--follow"},
+		{"serve --follow nowhere", "--sheet"},
+		{"serve --follow nowhere --sheet " + cards, "sheet"},
+		{"serve --cards " + cards, "--follow"},
+
 		{"drill", "list"},
 		{"drill list x", "x"},
 		{"drill list", "--data"},

@@ -60,7 +60,7 @@ func Columns() []dataclass.Table {
 			"id", "merchant_id", "staff_id", "created_at", "seen_at", "expires_at",
 		}, secret("token_hash")),
 		dataclass.Of("staff_setup_links", dataclass.Trade, []string{
-			"staff_id", "merchant_id", "reissued", "created_at", "expires_at", "used_at",
+			"staff_id", "merchant_id", "reissued", "role", "created_at", "expires_at", "used_at",
 		}, secret("token_hash", "totp_sealed", "handle_hash")),
 		dataclass.Of("approvals", dataclass.Trade, []string{
 			"id", "merchant_id", "kind", "subject_kind", "subject_id", "amount", "currency", "reason", "detail", "digest", "status",

@@ -37,6 +37,7 @@ func (r Role) Permissions() []perm.Permission {
 			perm.OrdersSettle, perm.LimitsWrite, perm.ApprovalsRead, perm.ApprovalsDecide,
 			perm.AlertsRead, perm.AlertsAcknowledge,
 			perm.CreditsRead, perm.CreditsWrite, perm.BackupRead,
+			perm.StaffRead, perm.StaffWrite,
 		}
 	case Operator:
 		return []perm.Permission{
@@ -53,6 +54,7 @@ func (r Role) Permissions() []perm.Permission {
 		return []perm.Permission{
 			perm.SessionSelf, perm.ProductsRead, perm.OrdersRead, perm.AuditRead, perm.ReconcileRead, perm.ApprovalsRead,
 			perm.AlertsRead, perm.CreditsRead,
+			perm.StaffRead,
 		}
 	case Custodian:
 		return []perm.Permission{perm.SessionSelf}

@@ -12,7 +12,7 @@ import (
 	"panshi/internal/vault"
 )
 
-// Errors of setting an owner up.
+// Errors of setting an account up.
 var (
 	errNoMerchant  = errs.New(errs.NotFound, "merchant_not_found", "there is no such shop")
 	errLinkInvalid = errs.New(errs.Forbidden, "setup_link_invalid", "this set-up link was used, has expired or never existed; make a new one")
@@ -30,6 +30,7 @@ type link struct {
 	merchantID id.ID
 	tokenHash  []byte
 	reissued   bool
+	role       Role // what who completes it will be
 	totpSealed []byte
 	shop       string // the merchant's slug
 }
@@ -57,7 +58,8 @@ func (s *Service) makeLink(ctx context.Context, merchantID id.ID, reissued bool)
 		if err := mayLinkTx(tx, merchantID, reissued); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(`DELETE FROM staff_setup_links WHERE merchant_id = $1 AND used_at IS NULL`, merchantID); err != nil {
+		if _, err := tx.Exec(`DELETE FROM staff_setup_links
+			WHERE merchant_id = $1 AND used_at IS NULL AND role = 'owner'`, merchantID); err != nil {
 			return err
 		}
 		if _, err := tx.Exec(`INSERT INTO staff_setup_links (staff_id, merchant_id, token_hash, reissued, created_at, expires_at)
@@ -114,14 +116,15 @@ func flag(b bool) int {
 func openLinkTx(tx *db.Tx, token string) (link, error) {
 	l := link{tokenHash: hashToken(token)}
 	var reissued int
-	err := tx.Get([]any{&l.staffID, &l.merchantID, &reissued, &l.totpSealed, &l.shop},
-		`SELECT l.staff_id, l.merchant_id, l.reissued, l.totp_sealed, m.slug
+	var role string
+	err := tx.Get([]any{&l.staffID, &l.merchantID, &reissued, &role, &l.totpSealed, &l.shop},
+		`SELECT l.staff_id, l.merchant_id, l.reissued, l.role, l.totp_sealed, m.slug
 		FROM staff_setup_links l JOIN merchants m ON m.id = l.merchant_id
 		WHERE l.token_hash = $1 AND l.used_at IS NULL AND l.expires_at > $2`, l.tokenHash, db.Millis(tx.Now()))
 	if errors.Is(err, db.ErrNoRows) {
 		return link{}, errLinkInvalid
 	}
-	l.reissued = reissued == 1
+	l.reissued, l.role = reissued == 1, Role(role)
 	return l, err
 }
 
@@ -186,7 +189,7 @@ type SetUp struct {
 	RecoveryCodes []string // ten, each good once; shown once
 }
 
-// CompleteSetup makes the owner. Codes: setup_link_invalid, invalid_login,
+// CompleteSetup makes the owner, or who was invited. Codes: setup_link_invalid, invalid_login,
 // login_taken, password_too_short, password_too_long, password_common,
 // totp_wrong, owner_exists. A refused input leaves the link usable.
 func (s *Service) CompleteSetup(ctx context.Context, r SetupRequest) (SetUp, error) {
@@ -237,7 +240,7 @@ func (s *Service) ownerToBe(ctx context.Context, l link, login string) (a accoun
 	case err != nil:
 		return account{}, false, err
 	case !a.known():
-		return account{id: l.staffID, merchantID: l.merchantID, login: login, role: Owner}, false, nil
+		return account{id: l.staffID, merchantID: l.merchantID, login: login, role: l.role}, false, nil
 	case !l.reissued || a.merchantID != l.merchantID || a.role != Owner:
 		return account{}, false, errLoginTaken
 	}
@@ -281,7 +284,7 @@ func useLinkTx(tx *db.Tx, l link, handle string) error {
 	if changed != 1 {
 		return errLinkInvalid
 	}
-	if l.reissued {
+	if l.reissued || l.role != Owner {
 		return nil
 	}
 	owners, err := ownersTx(tx, l.merchantID)

@@ -56,6 +56,7 @@ type server struct {
 	setup   Setup
 	alerts  Alerts
 	backups Backups
+	standby Standby // instead of the others, if it is one
 	log     *slog.Logger
 	peer    peerFunc
 }
@@ -104,6 +105,9 @@ func (s *server) greet(ctx context.Context, conn net.Conn) context.Context {
 }
 
 func (s *server) handler() http.Handler {
+	if s.standby != nil {
+		return s.standbyHandler()
+	}
 	mux := http.NewServeMux()
 	for pattern, do := range map[string]operation{
 		"POST /v1/check": s.check, "POST /v1/import": s.importFile, "POST /v1/reconcile": s.reconcile, "POST /v1/demo": s.demo,

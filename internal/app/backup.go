@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
@@ -30,6 +31,8 @@ const keysInSpool = "keys"
 
 // shipping is how a database leaves the machine while it is open.
 type shipping struct {
+	// ships tells whether this process does it.
+	ships  bool
 	start  func(ctx context.Context, v *vault.Vault) error
 	status func(ctx context.Context) (ship.Status, error)
 	// copies is how each destination stands; it asks nobody.
@@ -122,7 +125,10 @@ func openShippedFile(ctx context.Context, cfg Config, log *slog.Logger) (*databa
 	if err != nil {
 		return nil, err
 	}
-	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log))
+	lease := &leasing{cfg: cfg, log: log}
+	opened.Database = gated{opened.Database, lease}
+	opened.lost = lease.lost
+	opened.shipBy(cfg, shipper, mirrored, newProving(cfg, mirrored.told, log), lease)
 	return opened, nil
 }
 
@@ -160,26 +166,32 @@ type measured interface {
 }
 
 // shipBy has a database shipped and mirrored from its start on until it closes.
-func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *proving) {
+func (d *database) shipBy(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) {
 	database := d.close
-	// Shipping ends first, so that the mirror sees all of it.
-	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close()) }
-	d.backup = shippingOf(cfg, by, mirrored, proofs)
-	d.gauges = append(d.gauges, shipGauges(by)...)
+	// Shipping ends first, so that the mirror sees all of it; the lease last.
+	d.close = func() error { return errors.Join(database(), by.Close(), mirrored.close(), lease.close()) }
+	d.backup = shippingOf(cfg, by, mirrored, proofs, lease)
+	d.gauges = append(d.gauges, slices.Concat(shipGauges(by), lease.gauges())...)
 }
 
 // shippingOf is the backup of a database that is shipped.
-func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving) shipping {
+func shippingOf(cfg Config, by shipper, mirrored *copies, proofs *proving, lease *leasing) shipping {
 	return shipping{
+		ships: true,
 		start: func(ctx context.Context, v *vault.Vault) error {
+			if err := lease.take(ctx); err != nil {
+				return err
+			}
 			if err := startShipping(ctx, cfg, by, v); err != nil {
 				return err
 			}
-			return mirrored.start(ctx, cfg, by, proofs.log)
+			lease.keep(ctx, by)
+			return mirrored.start(ctx, cfg, by, lease, proofs.log)
 		},
 		status: func(ctx context.Context) (ship.Status, error) {
 			status, err := by.Status(ctx)
 			status.Destinations, status.Alarms = cfg.withProofs(mirrored.told()), mirrored.alarms()
+			status.Lease, status.Standbys = lease.told(ctx)
 			status.Schedule = planned(by, cfg.Backup.Interval, status.Destinations, proofs)
 			return status, err
 		},

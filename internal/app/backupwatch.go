@@ -48,8 +48,12 @@ type backupWatch struct {
 }
 
 // watchBackups looks until ctx ends; of a shop that ships nothing once, so that
-// what was told when it did is over.
+// what was told when it did is over. Of several processes only the one that ships
+// knows.
 func (s *Shop) watchBackups(ctx context.Context) {
+	if !s.db.backup.ships && s.cfg.DB.URL != "" {
+		return
+	}
 	w := &backupWatch{
 		status: s.db.backup.status, keep: s.notify.KeepUnder, clock: clock.System{}, log: s.log, since: map[string]time.Time{},
 	}

@@ -107,3 +107,19 @@ func TestABriefAlarmIsSeen(t *testing.T) {
 	require.Empty(t, r.with("oss", nil))
 	require.Empty(t, r.with("", nil))
 }
+
+// Of several processes on one server only the one that ships keeps alerts: the
+// others would end what it raised.
+func TestWhoDoesNotShipLeavesAlertsAlone(t *testing.T) {
+	t.Parallel()
+	asked := false
+	s := &Shop{cfg: Config{DB: DBConfig{URL: "postgres://db/shop"}}, db: &database{}}
+	s.db.backup.status = func(context.Context) (ship.Status, error) {
+		asked = true
+		return ship.Status{}, context.Canceled
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	s.watchBackups(ctx)
+	require.False(t, asked)
+}

@@ -12,6 +12,7 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/backup/bundle"
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/proof"
 	"panshi/internal/backup/seal"
@@ -43,6 +44,11 @@ func (c Config) look(ctx context.Context) ([]proof.Copy, error) {
 	var copies []proof.Copy
 	for _, label := range c.Backup.labels() {
 		copies = append(copies, c.lookAt(ctx, label, keys))
+	}
+	if told := c.standby(ctx, keys); told != nil {
+		if err := c.proofs(keys).KeepStandby(*told, keys); err != nil {
+			return nil, err
+		}
 	}
 	return copies, ctx.Err()
 }
@@ -84,6 +90,29 @@ func (c Config) evidenceKeys() (*seal.Keys, error) {
 	return keys, err
 }
 
+// standby is what the standby that is furthest said of itself where the lease is
+// kept, nil if none did; a place that does not answer is no evidence.
+func (c Config) standby(ctx context.Context, keys *seal.Keys) *proof.Standby {
+	label := c.Backup.keeper()
+	if label == "" {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookFor)
+	defer cancel()
+	all, err := lease.Followers(ctx, c.swapper(label), keys)
+	if err != nil {
+		return nil
+	}
+	var best *proof.Standby
+	for _, f := range all {
+		told := &proof.Standby{Seen: f.At(), Behind: time.Duration(f.BehindMS) * time.Millisecond}
+		if f.Transaction > 0 && (best == nil || told.Seen.Add(-told.Behind).After(best.Seen.Add(-best.Behind))) {
+			best = told
+		}
+	}
+	return best
+}
+
 // recorded is the evidence that is kept as single records.
 func recorded(store *proof.Store) (e proof.Evidence, err error) {
 	if e.Cards, err = store.Cards(); err != nil {
@@ -121,13 +150,9 @@ func (c Config) lookAt(ctx context.Context, label string, keys *seal.Keys) proof
 }
 
 // apart tells whether a destination is a directory on another device than the
-// data, by the test that a destination has to pass anyway.
+// data.
 func (d DestinationConfig) apart(dataDir string) bool {
-	if d.Kind != "directory" {
-		return false
-	}
-	_, err := dirdest.New(dirdest.Config{Dir: d.Dir, DataDir: dataDir})
-	return err == nil
+	return d.Kind == "directory" && dirdest.Apart(d.Dir, dataDir) == nil
 }
 
 // cloud names who runs the place: the vendor where the kind tells, else the

@@ -53,6 +53,8 @@ type Config struct {
 	// ProveCommand proves a destination whose label is added to it, in a process
 	// of its own; empty has nothing proved. It is no setting.
 	ProveCommand []string `json:"-"`
+	// DrillCommand is the same for a drill, whose name is added to it.
+	DrillCommand []string `json:"-"`
 
 	file string // that it was read from, "" for none
 }
@@ -111,7 +113,9 @@ func Defaults() Config {
 		Data: "panshi-data", HTTP: "127.0.0.1:8080", Console: "127.0.0.1:8081", Roles: allRoles, Worker: "on",
 		Shop: checkout.Defaults(), Archive: archive.Defaults(), Web: web.DefaultConfig(), Guard: guard.DefaultConfig(),
 		Cache: cache.DefaultConfig(), DB: DBConfig{ReplicaMaxLag: replica.DefaultMaxLag}, Notify: notify.Defaults(),
-		Backup: BackupConfig{Config: ship.Defaults(), Prove: schedule.EveryFull, Postgres: PostgresBackup{Settings: pgship.Defaults()}},
+		Backup: BackupConfig{
+			Config: ship.Defaults(), Prove: schedule.EveryFull, Drills: drillsMonthly, Lease: leaseDefaults(), Postgres: PostgresBackup{Settings: pgship.Defaults()},
+		},
 	}
 }
 
@@ -244,7 +248,7 @@ func (c Config) Validate() error {
 	faults = append(faults, address("http", c.HTTP), address("console", c.Console), optionalAddress("sandbox.addr", c.Sandbox.Addr),
 		absoluteURL("shop.public_url", c.Shop.PublicURL), optionalURL("sandbox.url", c.Sandbox.URL),
 		c.Shop.Validate(), c.Archive.Validate(), c.Web.Validate(), c.Guard.Validate(), c.Cache.Validate(),
-		c.Notify.Validate(), c.Backup.Validate(), c.Backup.Postgres.Validate(),
+		c.Notify.Validate(), c.Backup.Validate(), c.Backup.validateLease(), c.Backup.Postgres.Validate(),
 		vault.Config(c.Vault).Validate())
 	return errors.Join(faults...)
 }

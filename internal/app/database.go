@@ -22,6 +22,7 @@ type database struct {
 	name   string  // "SQLite", "PostgreSQL"
 	gauges []gauge // for metrics
 	backup shipping
+	lost   func() <-chan struct{} // closed when another machine writes; nil without a lease
 
 	replicas func() []replica.State // nil without read replicas
 }

@@ -26,11 +26,16 @@ type BackupConfig struct {
 
 	Destinations []DestinationConfig `json:"destinations"`
 	Postgres     PostgresBackup      `json:"postgres"` // of a shop on PostgreSQL
+	Lease        LeaseConfig         `json:"lease"`
 
 	// Prove is how often destinations are proved without being asked, ProveIn the
 	// directory for it, "" for the one of the data directory.
 	Prove   schedule.Rhythm `json:"prove"`
 	ProveIn string          `json:"prove_in"`
+
+	// Drills tells whether disasters are rehearsed without being asked: drillsMonthly
+	// or drillsOff.
+	Drills string `json:"drills"`
 }
 
 // Validate reports everything that is wrong at once.
@@ -38,6 +43,9 @@ func (c BackupConfig) Validate() error {
 	err := c.Config.Validate()
 	if !slices.Contains(schedule.Rhythms(), c.Prove) {
 		err = errors.Join(err, errs.Field("backup.prove", "invalid_value", "daily, weekly or off"))
+	}
+	if c.Drills != drillsMonthly && c.Drills != drillsOff {
+		err = errors.Join(err, errs.Field("backup.drills", "invalid_value", "monthly or off"))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"panshi/internal/adminsock"
 	"panshi/internal/backup"
 	"panshi/internal/backup/drill"
+	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/restore"
 	"panshi/internal/backup/seal"
 	"panshi/internal/backup/ship"
@@ -90,9 +91,9 @@ func (c Config) drills(keys *seal.Keys) *drill.Store {
 }
 
 // Run rehearses one disaster and keeps the report, passed or not. Nothing of the
-// scratch shops stays. Code drill_running: a proof or a drill runs already.
+// scratch shops stays. It waits for a proof or a drill that runs already.
 func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Progress) (kept drill.Kept, err error) {
-	lock, err := d.cfg.rehearsing()
+	lock, err := d.cfg.waitAlone(ctx, func() { progress("waits", 0, 0) })
 	if err != nil {
 		return kept, err
 	}
@@ -108,6 +109,7 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	if err != nil {
 		return kept, errors.Join(err, release(ctx))
 	}
+	d.standIn(ctx, &world)
 	o := d.o.Options
 	o.Progress = progress
 	r, err := drill.Run(ctx, what, world, o)
@@ -121,9 +123,9 @@ func (d *Driller) Run(ctx context.Context, what drill.Drill, progress drill.Prog
 	return d.cfg.drills(d.keys).Keep(r, html, d.keys)
 }
 
-// rehearsing takes the right to restore to scratch directories: one process at a
+// alone takes the right to restore to scratch directories: one process at a
 // time, because each takes disk and processor of a shop that sells.
-func (c Config) rehearsing() (io.Closer, error) {
+func (c Config) alone() (io.Closer, error) {
 	lock, err := db.LockDir(filepath.Join(c.mirrorDir(), "rehearsing"))
 	if errs.CodeOf(err) == "data_dir_locked" {
 		return nil, errs.Wrap(err, errs.Conflict, "drill_running", "a proof or a drill is running already; wait for its end")
@@ -134,11 +136,15 @@ func (c Config) rehearsing() (io.Closer, error) {
 // rehearseAgain is how long who waits for another rehearsal waits between looks.
 const rehearseAgain = time.Second
 
-// Alone waits until no drill runs, and lets none begin until it is closed; wait
-// is called once if there is one.
+// Alone waits until no drill and no other proof runs, and lets none begin until
+// it is closed; wait is called once if there is one.
 func (p *Prover) Alone(ctx context.Context, wait func()) (io.Closer, error) {
+	return p.cfg.waitAlone(ctx, wait)
+}
+
+func (c Config) waitAlone(ctx context.Context, wait func()) (io.Closer, error) {
 	for told := false; ; told = true {
-		lock, err := p.cfg.rehearsing()
+		lock, err := c.alone()
 		if errs.CodeOf(err) != "drill_running" {
 			return lock, err
 		}
@@ -172,9 +178,7 @@ func (d *Driller) world(copies []drill.Copy) (w drill.World, err error) {
 		},
 		Clock: clock.System{}, Version: Version(),
 	}
-	for _, t := range Columns() {
-		w.Tables = append(w.Tables, t.Name)
-	}
+	w.Tables = tablesOf(d.cfg.DB.URL != "")
 	return w, d.drawer(&w)
 }
 
@@ -267,6 +271,9 @@ func (d *Driller) restore(ctx context.Context, from drill.Copy, want drill.Want,
 	if err != nil {
 		return out, unwritableScratch(err)
 	}
+	if err := pgrestore.LetThrough(dir); err != nil {
+		return out, errors.Join(err, os.RemoveAll(dir))
+	}
 	shop, done, err := d.restoreIn(ctx, dir, from, want, restore.Progress(progress))
 	if err != nil {
 		return out, errors.Join(err, os.RemoveAll(dir))
@@ -294,7 +301,7 @@ func (d *Driller) restoreIn(ctx context.Context, dir string, from drill.Copy, wa
 	if err = errors.Join(err, o.close()); err != nil {
 		return nil, done, err
 	}
-	shop := &drillShop{cfg: there.scratch(there.Data, there.Vault.KeyFile), dir: dir, log: d.log}
+	shop := &drillShop{cfg: there.scratch(there.Data, there.Vault.KeyFile), server: done.Server, dir: dir, log: d.log}
 	return shop, done, shop.open(ctx)
 }
 

@@ -26,7 +26,9 @@ type drillShop struct {
 	*Shop
 
 	cfg    Config
-	dir    string // all of it
+	server RestoredServer
+	end    func() error // of the server
+	dir    string       // all of it
 	log    *slog.Logger
 	closed bool
 }
@@ -34,7 +36,7 @@ type drillShop struct {
 var _ drill.Shop = (*drillShop)(nil)
 
 func (s *drillShop) open(ctx context.Context) (err error) {
-	s.Shop, err = OpenLocal(ctx, s.cfg, s.log)
+	s.Shop, s.end, err = s.server.open(ctx, s.cfg, s.log)
 	return err
 }
 
@@ -71,12 +73,12 @@ func (s *drillShop) Close() error {
 		return nil
 	}
 	s.closed = true
-	return errors.Join(s.Shop.Close(), os.RemoveAll(s.dir))
+	return errors.Join(s.Shop.Close(), s.end(), os.RemoveAll(s.dir))
 }
 
 // bringCards places the bundle of card keys and opens the shop again.
 func (s *drillShop) bringCards(ctx context.Context, reader seal.Reader, sealed []byte) error {
-	if err := s.Shop.Close(); err != nil {
+	if err := errors.Join(s.Shop.Close(), s.end()); err != nil {
 		return err
 	}
 	// Open again whatever comes of it: Close needs an open shop.

@@ -14,6 +14,7 @@ import (
 	"panshi/internal/errs"
 	"panshi/internal/paynotify"
 	"panshi/internal/perm"
+	"panshi/internal/reports"
 	"panshi/internal/shopapi"
 	"panshi/internal/storefront"
 	"panshi/internal/web"
@@ -43,7 +44,7 @@ func (s *Shop) handlers() (public, console http.Handler, err error) {
 func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	shop, err := storefront.New(storefront.Deps{
 		Merchants: s.merchants, Catalog: s.shelves, Ordering: s.catalog, Orders: s.checkout, Payments: s.checkout, Channels: s.router,
-		Credits: s.checkout, Ready: s.ready, Texts: e.texts, Clock: clock.System{}, Zone: time.FixedZone("UTC+8", 8*60*60), Logger: s.log,
+		Credits: s.checkout, Ready: s.ready, Texts: e.texts, Clock: clock.System{}, Zone: chinaTime(), Logger: s.log,
 		PublicURL: s.cfg.Shop.PublicURL, SandboxURL: s.sandbox.url,
 	})
 	if err != nil {
@@ -68,6 +69,9 @@ func (s *Shop) publicMux(e edge) (*web.Mux, error) {
 	})
 	return mux, err
 }
+
+// chinaTime is where days begin that people see: China has one zone.
+func chinaTime() *time.Location { return time.FixedZone("UTC+8", 8*60*60) }
 
 // nowhere answers for addresses that no row has: programs, which ask below /api/
 // and /notify/, get a problem, everybody else the pages' answer.
@@ -97,6 +101,7 @@ func (s *Shop) consoleMux(e edge) (*web.Mux, error) {
 	}
 	_, err = consoleapi.New(mux, Version(), consoleapi.Deps{
 		Access: s.access, Catalog: s.catalog, Checkout: s.checkout, Imports: s.imports, Accounts: s.router, Reconcile: s.reconcile,
+		Reports:   reports.New(s.db, clock.System{}, chinaTime()),
 		Approvals: s.approvals, Changes: s.accounts, Settings: consoleSettings, Trail: audit.NewReader(s.db),
 		Alerts: staffAlerts{s}, Backups: staffBackups{s},
 		Vault: s.vault, Texts: e.texts, Secure: s.cfg.Web.TLS,

@@ -56,7 +56,8 @@ func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror"
 
 // start copies the spool of what ships to the destinations of cfg, if there are
 // any. It runs until close.
-func (c *copies) start(ctx context.Context, cfg Config, by spooled, log *slog.Logger) error {
+// Nothing leaves while fence fails.
+func (c *copies) start(ctx context.Context, cfg Config, by spooled, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil
 	}
@@ -77,7 +78,10 @@ func (c *copies) start(ctx context.Context, cfg Config, by spooled, log *slog.Lo
 	if err != nil {
 		return err
 	}
-	m, err := mirrorOf(ctx, cfg, source, keys, targets, by, c.recent.note, log)
+	for i := range targets {
+		targets[i].Dest = fenced{targets[i].Dest, fence}
+	}
+	m, err := c.mirrorOf(ctx, cfg, source, keys, targets, by, fence.epoch(), log)
 	if err != nil {
 		return errors.Join(err, source.Close())
 	}
@@ -85,13 +89,13 @@ func (c *copies) start(ctx context.Context, cfg Config, by spooled, log *slog.Lo
 	return nil
 }
 
-func mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, alert func(mirror.Alert), log *slog.Logger) (*mirror.Mirror, error) {
+func (c *copies) mirrorOf(ctx context.Context, cfg Config, source *feed.Feed, keys *seal.Keys, targets []mirror.Target, by spooled, epoch uint64, log *slog.Logger) (*mirror.Mirror, error) {
 	if err := putBundles(ctx, cfg, source, keys); err != nil {
 		return nil, err
 	}
 	settings := mirror.Defaults(mirror.Config{
-		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Targets: targets, Clock: clock.System{}, Log: log,
-		Alert: alert,
+		Dir: cfg.mirrorDir(), Source: source, Keys: keys, Epoch: epoch, Targets: targets, Clock: clock.System{}, Log: log,
+		Alert: c.recent.note,
 		Sums:  noSums, WantFull: func(string) { by.WantFull() }, Complete: by.Complete,
 	})
 	settings.Poll = mirrorPoll

@@ -3,7 +3,9 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -92,7 +94,7 @@ type offlineDisk struct {
 // openOffline finds out whose disk is in dir, before anything is written there.
 func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, error) {
 	if cfg.spoolDir() == "" {
-		return nil, errs.New(errs.Conflict, "offline_nothing", "this shop has no spool; a shop on PostgreSQL is backed up by its server's means")
+		return nil, errs.New(errs.Conflict, "offline_nothing", "this shop has no spool: see backup.spool")
 	}
 	keys, err := backupKeys(cfg)
 	if err != nil {
@@ -108,7 +110,7 @@ func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, 
 	if d.apart = apart == nil; !d.apart && !sameDevice {
 		return nil, apart
 	}
-	if fresh || label != "" {
+	if label != "" {
 		if d.marker, err = offline.Init(dir, label, keys, keys.Signer(), clock.System{}.Now()); err != nil {
 			return nil, err
 		}
@@ -126,8 +128,13 @@ func openOffline(cfg Config, dir, label string, sameDevice bool) (*offlineDisk, 
 	return d, nil
 }
 
+// apartFrom looks at the devices of dirs; of one that is gone, at that of the
+// directory that it was in.
 func (d *offlineDisk) apartFrom(dirs ...string) error {
 	for _, dir := range dirs {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			dir = filepath.Dir(filepath.Clean(dir))
+		}
 		if err := dirdest.Apart(d.dir, dir); err != nil {
 			return err
 		}

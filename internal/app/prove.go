@@ -284,6 +284,15 @@ func (c BackupConfig) named(label string) DestinationConfig {
 
 // stored opens a destination with the credential that this machine keeps.
 func (c Config) stored(label string) (backup.Destination, error) {
+	dest, err := c.opened(label)
+	if err != nil {
+		return nil, err
+	}
+	return backup.Retry(dest, backup.DefaultRetry()), nil
+}
+
+// opened is stored without any retry.
+func (c Config) opened(label string) (backup.Destination, error) {
 	d := c.Backup.named(label)
 	secret, err := d.secret(vault.NewSecrets(vault.Config(c.Vault)))
 	if err == nil {
@@ -292,9 +301,5 @@ func (c Config) stored(label string) (backup.Destination, error) {
 	if err != nil {
 		return nil, err
 	}
-	dest, err := d.open(secret, c.Data, clock.System{})
-	if err != nil {
-		return nil, err
-	}
-	return backup.Retry(dest, backup.DefaultRetry()), nil
+	return d.open(secret, c.Data, clock.System{})
 }

@@ -13,6 +13,8 @@ import (
 
 	"panshi/internal/backup"
 	"panshi/internal/db"
+	"panshi/internal/db/sqlite"
+	"panshi/internal/errs"
 )
 
 // What killed proofs left goes, the directory of one that runs stays.
@@ -59,4 +61,19 @@ func TestTailKeepsTheEnd(t *testing.T) {
 		require.NoError(t, err)
 	}
 	require.Equal(t, "story", said.String())
+}
+
+// A proof that would fill the disk is not begun.
+func TestAProofNeedsRoom(t *testing.T) {
+	t.Parallel()
+	cfg := Defaults()
+	cfg.Data = t.TempDir()
+	file, err := os.Create(filepath.Join(cfg.Data, sqlite.FileName))
+	require.NoError(t, err)
+	require.NoError(t, errors.Join(file.Truncate(1<<20), file.Close()))
+	require.NoError(t, cfg.roomToProve(t.TempDir()))
+	free, err := freeBytes(cfg.Data)
+	require.NoError(t, err)
+	require.NoError(t, os.Truncate(file.Name(), free/2), "a file with a hole takes no room")
+	require.Equal(t, "backup_proof_room", errs.CodeOf(cfg.roomToProve(t.TempDir())))
 }

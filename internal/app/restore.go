@@ -66,6 +66,10 @@ type Restored struct {
 	CardsShut bool   `json:"cards_shut"`
 	Settings  string `json:"settings,omitempty"`
 
+	// Fenced names what was left out, because a former writer brought it after
+	// another machine had taken over.
+	Fenced []string `json:"fenced,omitempty"`
+
 	Server RestoredServer `json:"postgres,omitzero"` // of a shop on PostgreSQL
 }
 
@@ -102,7 +106,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err := vault.Fits(from.keys, vault.Config(cfg.Vault)); err != nil {
 		return Restored{}, err
 	}
-	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil}
+	done := Restored{Salvaged: r.Salvage, CardsShut: v.Ready(vault.Cards) != nil, Fenced: from.fenced}
 	fill, err := done.prepare(ctx, r, from, v, progress)
 	if err != nil {
 		return Restored{}, err
@@ -118,7 +122,7 @@ func restoreFrom(ctx context.Context, cfg Config, r RestoreRequest, from origin,
 	if err != nil || len(from.settings.Files) == 0 {
 		return done, err
 	}
-	done.Settings = filepath.Clean(cfg.Data) + ".settings"
+	done.Settings = settingsPlace(cfg.Data)
 	return done, from.settings.Unpack(done.Settings)
 }
 

@@ -26,6 +26,7 @@ type origin struct {
 	source   restore.Source
 	keys     vault.Config
 	settings bundle.Bundle
+	fenced   []string // what a former writer left after it had been deposed
 	close    func() error
 }
 
@@ -113,7 +114,7 @@ func destinationOrigin(ctx context.Context, from backup.Destination, r RestoreRe
 	if err != nil {
 		return origin{}, errors.Join(err, ended())
 	}
-	o := origin{source: f, close: ended, keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")}}
+	o := origin{source: f, fenced: f.Fenced(), close: ended, keys: vault.Config{KeyFile: filepath.Join(secrets, "key"), Dir: filepath.Join(secrets, "keys")}}
 	if err := o.bringKeys(ctx, f, r, secrets); err != nil {
 		return origin{}, errors.Join(err, ended())
 	}

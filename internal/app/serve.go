@@ -13,6 +13,7 @@ import (
 
 	"panshi/internal/adminsock"
 	"panshi/internal/clock"
+	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/guard"
 	"panshi/internal/i18n"
@@ -76,12 +77,22 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	back.Go(func() { s.notify.WatchDatabase(behind) })
 	back.Go(func() { s.watched.run(behind) })
 	back.Go(func() { s.db.backup.work(behind) })
+	back.Go(func() { s.newRehearsals().run(behind) })
 	back.Go(func() { s.watchBackups(behind) })
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, adminsock.Shop{Operations: s, Setup: s, Alerts: s, Backups: s}, s.log); err != nil && behind.Err() == nil {
 			cancel(err)
 		}
 	})
+	if s.db.lost != nil {
+		back.Go(func() {
+			select {
+			case <-s.db.lost():
+				cancel(s.db.Update(behind, func(*db.Tx) error { return nil })) // fails with why
+			case <-behind.Done():
+			}
+		})
+	}
 	var listening sync.WaitGroup
 	for ln, handler := range map[net.Listener]http.Handler{l.public: public, l.console: console} {
 		listening.Go(func() {

@@ -49,7 +49,10 @@ func openShippedServer(ctx context.Context, cfg Config, log *slog.Logger) (*data
 		return nil, err
 	}
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
-	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log))
+	unleased := cfg // its processes share one server, which no standby follows
+	unleased.Backup.Lease.At = leaseOff
+	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log),
+		&leasing{cfg: unleased, log: log})
 	return opened, nil
 }
 
@@ -82,33 +85,43 @@ func (d *Restored) prepareServer(ctx context.Context, at time.Time, from *pgrest
 	}, from.Prove(ctx, plan)
 }
 
-// within opens the restored shop of cfg and does something in it. A server is
-// started for it, reachable by nobody else, and ended after.
-func (s RestoredServer) within(ctx context.Context, cfg Config, log *slog.Logger, do func(*Shop) error) (err error) {
-	cfg.DB.URL, cfg.DB.ReplicaURLs = "", nil
-	if s.Major > 0 {
-		server, err := pgrestore.Serve(filepath.Join(cfg.Data, s.Directory))
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, server.Close()) }()
-		if err := server.Await(ctx, s.Role, s.Database); err != nil {
-			return pgrestore.Failed(err)
-		}
-		cfg.DB.URL = Secret(server.URL(s.Role, s.Database))
-	}
-	shop, err := OpenLocal(ctx, cfg, log)
+// within opens the restored shop of cfg and does something in it.
+func (s RestoredServer) within(ctx context.Context, cfg Config, log *slog.Logger, do func(*Shop) error) error {
+	shop, end, err := s.open(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(shop), shop.Close())
+	return errors.Join(do(shop), shop.Close(), end())
+}
+
+// open opens the restored shop of cfg. A server is started for it, reachable by
+// nobody else; end stops it after the shop was closed.
+func (s RestoredServer) open(ctx context.Context, cfg Config, log *slog.Logger) (shop *Shop, end func() error, err error) {
+	cfg.DB.URL, cfg.DB.ReplicaURLs, end = "", nil, func() error { return nil }
+	if s.Major > 0 {
+		server, err := pgrestore.Serve(filepath.Join(cfg.Data, s.Directory))
+		if err != nil {
+			return nil, end, err
+		}
+		end = server.Close
+		if err := server.Await(ctx, s.Role, s.Database); err != nil {
+			return nil, end, errors.Join(pgrestore.Failed(err), end())
+		}
+		cfg.DB.URL = Secret(server.URL(s.Role, s.Database))
+	}
+	if shop, err = OpenLocal(ctx, cfg, log); err != nil {
+		return nil, end, errors.Join(err, end())
+	}
+	return shop, end, nil
 }
 
 // tables are those of a shop on the engine at hand: a server has none of what
 // ships a file.
-func (s RestoredServer) tables() []string {
+func (s RestoredServer) tables() []string { return tablesOf(s.Major > 0) }
+
+func tablesOf(server bool) []string {
 	none := map[string]bool{}
-	if s.Major > 0 {
+	if server {
 		for _, t := range ship.Columns() {
 			none[t.Name] = true
 		}

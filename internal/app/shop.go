@@ -10,9 +10,11 @@ import (
 
 	"panshi/internal/access"
 	"panshi/internal/account"
+	"panshi/internal/adminsock"
 	"panshi/internal/archive"
 	"panshi/internal/audit"
 	"panshi/internal/backup/ship"
+	"panshi/internal/backup/standby"
 	"panshi/internal/cache"
 	"panshi/internal/catalog"
 	"panshi/internal/checkout"
@@ -80,6 +82,9 @@ func open(ctx context.Context, cfg Config, log *slog.Logger,
 ) (*Shop, error) {
 	if err := checkDir(cfg.Data); err != nil {
 		return nil, err
+	}
+	if standby.Is(cfg.Data) {
+		return nil, adminsock.ErrStandby
 	}
 	lock, err := db.LockDir(cfg.Data)
 	if err != nil {
@@ -173,6 +178,7 @@ func (s *Shop) shopConfig() checkout.Config {
 func (s *Shop) effects() map[string]access.Effect {
 	all := s.checkout.Effects()
 	maps.Copy(all, s.accounts.Effects())
+	maps.Copy(all, s.access.Effects())
 	maps.Copy(all, s.reconcile.Effects())
 	return all
 }

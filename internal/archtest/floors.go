@@ -25,7 +25,7 @@ const (
 func house() []floor {
 	return []floor{
 		{vocabulary, internal("errs money id clock perm invariant dataclass fault i18n durable")},
-		{"platform", internal("db jobs cache blob monitor notify web")},
+		{"platform", append(internal("db jobs cache blob monitor notify web"), "ui/console")},
 		{"protection", internal("vault access audit privacy guard backup")},
 		{domain, internal("catalog stock order payment delivery ledger account promotion support merchant risk")},
 		{"workflows", internal("checkout archive reconcile aftersale imports demo reports check drill bulk migrate")},

@@ -10,6 +10,7 @@
 //	seal       what a destination may see: noise, signed with its name
 //	mirror     the spool's files to every destination, proved to be there
 //	manifest   what a destination holds, signed and chained
+//	lease      which machine writes
 //	restore    a spool, or a copy of one, back into a data directory
 //
 // # What holds
@@ -34,6 +35,7 @@
 //	seg/<generation>/<level>/<min>-<max>-<time>   a segment of the log, level 9 is the whole database
 //	box/<kind>/<number>-<time>                    what else is backed up: uploads, settings, key bundles
 //	manifest/<chain>/<number>                     what is there, signed and chained (package manifest)
+//	lease/writer, lease/follower-<node>           who writes and who follows; exchanged, never listed (package lease)
 //	hold/<time>-<id>                              somebody restores: retention waits
 //
 // <time> is milliseconds since 1970 UTC. A name may end in ~1 to ~9: the first

@@ -45,6 +45,11 @@ func SwapLost(name string, cause error) error {
 	return errs.Wrap(cause, errs.Conflict, "backup_swap_lost", "somebody else changed this object meanwhile").With("name", name)
 }
 
+// NoSwap is the error of a destination that cannot keep a lease.
+func NoSwap() error {
+	return errs.New(errs.Invalid, "backup_no_swap", "this destination has no conditional put, so it cannot keep a lease")
+}
+
 // Is tells whether err carries one of the codes of a Destination.
 func Is(err error, code string) bool { return err != nil && errs.CodeOf(err) == code }
 

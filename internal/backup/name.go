@@ -50,6 +50,24 @@ func Logical(name string) string {
 	return name
 }
 
+// LeasePrefix begins the names of objects that are exchanged (Swapper) and not
+// immutable.
+const LeasePrefix = "lease/"
+
+// GenerationsAnEpoch is how many generations a shop may begin before another
+// epoch: generation numbers of a later epoch are higher than all of an earlier
+// one, so that what a former writer leaves late sorts below what counts.
+const GenerationsAnEpoch = 10000
+
+// FirstOf is the number after which generations of an epoch begin; those of the
+// first epoch, and of shops without a lease, begin with 1.
+func FirstOf(epoch uint64) uint64 {
+	if epoch < 2 {
+		return 0
+	}
+	return min(epoch, 9998) * GenerationsAnEpoch // eight digits
+}
+
 // FullLevel is the level of segments that hold the whole database.
 const FullLevel = 9
 

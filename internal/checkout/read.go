@@ -69,6 +69,26 @@ func (s *Service) Holds(ctx context.Context, merchantID, before id.ID, limit int
 	return list, err
 }
 
+// NumbersOf gives the numbers of the orders that cases are about, by id. A
+// page of cases is a hundred at most, and few orders have two.
+func (s *Service) NumbersOf(ctx context.Context, merchantID id.ID, holds []payment.Hold) (map[id.ID]string, error) {
+	numbers := make(map[id.ID]string, len(holds))
+	err := s.db.View(ctx, func(tx *db.Tx) error {
+		for _, h := range holds {
+			if _, known := numbers[h.OrderID]; known || h.OrderID.IsZero() {
+				continue
+			}
+			o, err := order.ByIDTx(tx, merchantID, h.OrderID)
+			if err != nil {
+				return err
+			}
+			numbers[o.ID] = o.No
+		}
+		return nil
+	})
+	return numbers, err
+}
+
 // staffViewTx is viewTx with what may still be given back.
 func staffViewTx(tx *db.Tx, o order.Order) (View, error) {
 	v, err := viewTx(tx, o)

@@ -16,13 +16,15 @@ import (
 	"panshi/internal/payment"
 	"panshi/internal/payment/routing"
 	"panshi/internal/reconcile"
+	"panshi/internal/reports"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
 
-// Imports brings card keys into the shop. imports.Service does it.
+// Imports brings card keys into the shop, and finds them again. imports.Service does it.
 type Imports interface {
 	Cards(ctx context.Context, req imports.CardsRequest, progress func(imports.Progress)) (imports.Report, error)
+	FindCard(ctx context.Context, merchantID id.ID, content string) (imports.FoundCard, error)
 }
 
 // Accounts are a merchant's accounts at payment platforms, without secrets.
@@ -41,6 +43,7 @@ type Deps struct {
 	Imports   Imports
 	Accounts  Accounts
 	Reconcile *reconcile.Service
+	Reports   *reports.Service
 	Trail     *audit.Reader
 	Alerts    Alerts
 	Backups   Backups
@@ -116,6 +119,8 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	if err := a.addCards(); err != nil {
 		return nil, err
 	}
+	a.addCardFind()
+	a.addOverview()
 	a.addOrders()
 	a.addHolds()
 	a.addAccounts()
@@ -124,6 +129,8 @@ func New(mux *web.Mux, version string, deps Deps) (*web.API, error) {
 	a.addMoney()
 	a.addAlerts()
 	a.addCredits()
+	a.addStaff()
+	a.addAudit()
 	a.addBackup()
 	if err := described.Err(); err != nil {
 		return nil, err

@@ -15,9 +15,9 @@ import (
 
 type approvalView struct {
 	ID            string            `json:"id" doc:"The request."`
-	Kind          string            `json:"kind" enum:"refund,hold_refund,offline_payment,refund_limit,payment_account,payment_account_rules,credit_grant,credit_take_back,reconcile_adjust" doc:"What is asked."`
+	Kind          string            `json:"kind" enum:"refund,hold_refund,offline_payment,refund_limit,payment_account,payment_account_rules,credit_grant,credit_take_back,reconcile_adjust,staff_invite" doc:"What is asked."`
 	Status        string            `json:"status" enum:"pending,approved,rejected,withdrawn,expired" doc:"approved: it was done, in the same moment."`
-	SubjectKind   string            `json:"subject_kind" doc:"What it is about: order, payment, hold, payment_account, credit, reconcile_case or merchant."`
+	SubjectKind   string            `json:"subject_kind" doc:"What it is about: order, payment, hold, payment_account, credit, reconcile_case, staff or merchant."`
 	SubjectID     string            `json:"subject_id" doc:"Which one."`
 	Amount        int64             `json:"amount,omitempty" doc:"In minor units; nothing if it is not about money."`
 	Currency      string            `json:"currency,omitempty" doc:"ISO 4217."`

@@ -16,7 +16,8 @@
 //
 // # Pages
 //
-// There is no console for people yet but two plain pages: GET / says so, and
-// GET /setup is where the one-time link leads. The link's token stands behind
-// the #, which browsers do not send, so it is in no log.
+// GET /app/ is the console (ui/console), one document that asks this API; no
+// page knows more than its reader's session may. GET /setup is where the
+// one-time link leads. The link's token stands behind the #, which browsers do
+// not send, so it is in no log.
 package consoleapi

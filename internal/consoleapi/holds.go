@@ -16,6 +16,9 @@ import (
 type holdView struct {
 	ID        string    `json:"id" doc:"The case."`
 	OrderID   string    `json:"order_id" doc:"Nothing if the money fits no order."`
+	OrderNo   string    `json:"order_no" doc:"The order's number; nothing if the money fits no order."`
+	Amount    int64     `json:"amount" doc:"The money that it is about, in minor units."`
+	Currency  string    `json:"currency" doc:"ISO 4217."`
 	PaymentID string    `json:"payment_id" doc:"Nothing if the money fits no payment."`
 	Reason    string    `json:"reason" doc:"Why a person must decide."`
 	Detail    string    `json:"detail" doc:"What is known."`
@@ -63,16 +66,21 @@ func (a *api) listHolds(ctx context.Context, p access.Principal, in *listHoldsIn
 	}
 	out := &holdsOut{}
 	list, out.Body.NextCursor = pageOf(list, in.Limit, func(h payment.Hold) id.ID { return h.ID })
+	numbers, err := a.deps.Checkout.NumbersOf(ctx, p.MerchantID, list)
+	if err != nil {
+		return nil, err
+	}
 	out.Body.Items = make([]holdView, len(list))
 	for i, h := range list {
-		out.Body.Items[i] = viewOfHold(h)
+		out.Body.Items[i] = viewOfHold(h, numbers[h.OrderID])
 	}
 	return out, nil
 }
 
-func viewOfHold(h payment.Hold) holdView {
+func viewOfHold(h payment.Hold, orderNo string) holdView {
 	return holdView{
-		ID: h.ID.String(), OrderID: h.OrderID.String(), PaymentID: h.PaymentID.String(),
+		ID: h.ID.String(), OrderID: h.OrderID.String(), OrderNo: orderNo, PaymentID: h.PaymentID.String(),
+		Amount: h.Amount.Minor, Currency: string(h.Amount.Currency),
 		Reason: h.Reason, Detail: h.Detail, CreatedAt: h.CreatedAt,
 	}
 }

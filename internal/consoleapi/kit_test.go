@@ -37,6 +37,7 @@ import (
 	"panshi/internal/payment/routing"
 	"panshi/internal/perm"
 	"panshi/internal/reconcile"
+	"panshi/internal/reports"
 	"panshi/internal/vault"
 	"panshi/internal/web"
 )
@@ -104,6 +105,7 @@ func newKit(t testing.TB) *kit {
 	k.checkout = checkout.New(k.db, v, k.accounts, checkout.Defaults(), clock.System{}, logger)
 	effects := k.checkout.Effects()
 	maps.Copy(effects, k.accounts.Effects())
+	maps.Copy(effects, k.access.Effects())
 	reconciling := reconcile.New(k.db, v, k.accounts, reconcile.Door{UnderLimit: checkout.UnderLimitTx}, k.clock, logger)
 	maps.Copy(effects, reconciling.Effects())
 	k.approvals = access.NewApprovals(k.access, effects, access.LogAlert(logger))
@@ -112,6 +114,7 @@ func newKit(t testing.TB) *kit {
 		Access: k.access, Catalog: catalog.NewService(k.db), Checkout: k.checkout,
 		Imports: imports.New(k.db, v, logger), Accounts: routing.New(k.accounts, k.clock, logger),
 		Reconcile: reconciling,
+		Reports:   reports.New(k.db, k.clock, noon(k.clock.Now())),
 		Trail:     audit.NewReader(k.db), Vault: v, Texts: texts,
 		Alerts: staffAlerts{k, notify.New(k.db, notify.Defaults(), notify.Ways{}, texts, func(id.ID) string { return "" }, k.clock, logger)},
 	}
@@ -119,6 +122,12 @@ func newKit(t testing.TB) *kit {
 	k.serve(logger)
 	k.one, k.two = k.merchant("one"), k.merchant("two")
 	return k
+}
+
+// noon is a zone in which it is noon, so that no test runs into another day.
+func noon(now time.Time) *time.Location {
+	now = now.UTC()
+	return time.FixedZone("noon", 60*(60*(12-now.Hour())-now.Minute()))
 }
 
 // staffAlerts shows the installation's alerts to merchant one.

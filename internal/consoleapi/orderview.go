@@ -37,7 +37,7 @@ type orderView struct {
 	Lines      []orderLine    `json:"lines" doc:"What was bought."`
 	Payments   []orderPayment `json:"payments" doc:"Every attempt to pay, the oldest first."`
 	Refunds    []orderRefund  `json:"refunds" doc:"What goes back or went back, the oldest first."`
-	History    []orderEvent   `json:"history" doc:"Who did what, the oldest first, at most 200."`
+	History    []AuditEvent   `json:"history" doc:"Who did what, the oldest first, at most 200."`
 }
 
 type orderLine struct {
@@ -88,7 +88,8 @@ type refundedLine struct {
 	Amount   int64 `json:"amount" doc:"In minor units."`
 }
 
-type orderEvent struct {
+// AuditEvent is a record of the trail, embedded in the entries of its list.
+type AuditEvent struct {
 	At        time.Time         `json:"at" doc:"When."`
 	ActorKind string            `json:"actor_kind" doc:"system, buyer, staff, platform or command."`
 	Actor     string            `json:"actor" doc:"Who; nothing for the system and guests."`
@@ -131,7 +132,7 @@ func (a *api) viewOf(v checkout.View, trail []audit.Record) (orderView, error) {
 	summary, err := a.summaryOf(v.Order)
 	out := orderView{
 		OrderSummary: summary, Lines: make([]orderLine, len(v.Lines)), Payments: make([]orderPayment, len(v.Payments)),
-		Refunds: refundsOf(v), Refunded: v.Refunded.Minor, Refundable: v.Refundable.Minor, History: make([]orderEvent, len(trail)),
+		Refunds: refundsOf(v), Refunded: v.Refunded.Minor, Refundable: v.Refundable.Minor, History: make([]AuditEvent, len(trail)),
 	}
 	for i, l := range v.Lines {
 		out.Lines[i] = orderLine{
@@ -148,11 +149,13 @@ func (a *api) viewOf(v checkout.View, trail []audit.Record) (orderView, error) {
 		}
 	}
 	for i, e := range trail {
-		out.History[i] = orderEvent{
-			At: e.At, ActorKind: e.Actor.Kind, Actor: e.Actor.ID, Action: e.Action, Detail: e.Detail, RequestID: e.RequestID,
-		}
+		out.History[i] = eventOf(e)
 	}
 	return out, err
+}
+
+func eventOf(e audit.Record) AuditEvent {
+	return AuditEvent{At: e.At, ActorKind: e.Actor.Kind, Actor: e.Actor.ID, Action: e.Action, Detail: e.Detail, RequestID: e.RequestID}
 }
 
 func refundsOf(v checkout.View) []orderRefund {

@@ -11,16 +11,24 @@ import (
 	"panshi/internal/i18n"
 	"panshi/internal/perm"
 	"panshi/internal/web"
+	"panshi/ui/console"
 )
 
 //go:embed assets pages
 var files embed.FS
 
-// pages are the two pages for people.
+// appPath is where the console's pages live. Which of them is shown is decided
+// in the browser, so that one row answers for all.
+const appPath = "/app/"
+
+// pages are the set-up page, which works before there is anybody to sign in,
+// and the console itself.
 type pages struct {
 	texts  *i18n.Catalogue
 	assets *web.Assets
 	byLang map[i18n.Lang]*template.Template
+
+	console []byte // the document that starts the console
 }
 
 // addPages puts the pages and their files into mux.
@@ -38,8 +46,20 @@ func addPages(mux *web.Mux, texts *i18n.Catalogue) error {
 			return err
 		}
 	}
+	built, err := console.Dist()
+	if err != nil {
+		return err
+	}
+	if p.console, err = fs.ReadFile(built, "index.html"); err != nil {
+		return err
+	}
+	app, err := web.NewBuiltAssets(built, "/console/app/")
+	if err != nil {
+		return err
+	}
 	return mux.Add(web.Audience{Name: "console pages", Headers: web.PageHeaders().NoStore()},
-		p.assets.Route(), p.row("/{$}", "home.html"), p.row("/setup", "setup.html"))
+		p.assets.Route(), app.Route(), page("/setup", func(w http.ResponseWriter, r *http.Request) error { return p.show(w, r, "setup.html") }),
+		page(appPath+"{path...}", p.showConsole), page("/{$}", toConsole))
 }
 
 func (p *pages) parse(lang i18n.Lang) (*template.Template, error) {
@@ -50,11 +70,25 @@ func (p *pages) parse(lang i18n.Lang) (*template.Template, error) {
 	}).ParseFS(files, "pages/*.html")
 }
 
-func (p *pages) row(pattern, name string) web.Route {
+// page is a row that shows something to anybody: who may see what is decided by
+// the API, not by the pages that ask it.
+func page(pattern string, handler web.HandlerFunc) web.Route {
 	return web.Route{
-		Method: http.MethodGet, Pattern: pattern, Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitRead,
-		Handler: func(w http.ResponseWriter, r *http.Request) error { return p.show(w, r, name) },
+		Method: http.MethodGet, Pattern: pattern, Permission: perm.Anyone, Priority: perm.Normal, Limit: web.LimitRead, Handler: handler,
 	}
+}
+
+// showConsole answers every address of the console with the one document that
+// there is; it holds nothing of the shop.
+func (p *pages) showConsole(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write(p.console) // a caller who has gone is no fault of ours
+	return nil
+}
+
+func toConsole(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, appPath, http.StatusSeeOther)
+	return nil
 }
 
 func (p *pages) show(w http.ResponseWriter, r *http.Request, name string) error {

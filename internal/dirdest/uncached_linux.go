@@ -21,16 +21,23 @@ func openUncached(path string) (io.ReadSeekCloser, error) {
 		return nil, err
 	}
 	_ = unix.Fadvise(int(f.Fd()), 0, 0, unix.FADV_DONTNEED) // advice
+	if d, err := openDirect(path, f); err == nil {
+		return d, nil
+	}
+	return f, nil
+}
+
+// openDirect opens a file for reads past the cache, beside its open one.
+func openDirect(path string, cached *os.File) (*direct, error) {
 	past, err := os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECT, 0)
 	if err != nil {
-		return f, nil
+		return nil, err
 	}
 	room, err := syscall.Mmap(-1, 0, directChunk, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {
-		_ = past.Close() // it was not read
-		return f, nil
+		return nil, errors.Join(err, past.Close())
 	}
-	return &direct{cached: f, past: past, room: room}, nil
+	return &direct{cached: cached, past: past, room: room}, nil
 }
 
 // direct reads a file in whole chunks into memory that begins at a page, as

@@ -134,7 +134,7 @@ func theRest() []string {
 		`INSERT INTO staff VALUES (` + staff + `, ` + merchant + `, 'owner', 'owner', 'active', 'hash', 1, X'00FF', 2, 0, NULL, 1, 1, 1)`,
 		`INSERT INTO staff_recovery_codes VALUES (` + staff + `, X'06', ` + merchant + `, NULL)`,
 		`INSERT INTO staff_sessions VALUES (X'07', X'08', ` + merchant + `, ` + staff + `, 1, 1, 2)`,
-		`INSERT INTO staff_setup_links VALUES (` + staff + `, ` + merchant + `, X'09', 0, NULL, NULL, 1, 2, 1)`,
+		`INSERT INTO staff_setup_links VALUES (` + staff + `, ` + merchant + `, X'09', 0, NULL, NULL, 1, 2, 1, 'operator')`,
 		`INSERT INTO staff_unknown_logins VALUES (11, NULL, 2, 1)`,
 		`INSERT INTO reconcile_days (id, merchant_id, account_id, day, currency, state, run, digest, bill_count, bill_paid, problem, created_at)
 			VALUES (X'0A', ` + merchant + `, ` + account + `, '2026-05-03', 'CNY', 'differs', 2, 'ab', 1, 100, '一笔不同', 1)`,

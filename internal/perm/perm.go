@@ -43,6 +43,11 @@ const (
 	ApprovalsRead   Permission = "approvals.read"
 	ApprovalsDecide Permission = "approvals.decide"
 
+	// StaffRead sees who works here; StaffWrite asks to let people in and shuts
+	// them out.
+	StaffRead  Permission = "staff.read"
+	StaffWrite Permission = "staff.write"
+
 	AlertsRead        Permission = "alerts.read"
 	AlertsAcknowledge Permission = "alerts.acknowledge"
 

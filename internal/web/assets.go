@@ -23,6 +23,7 @@ import (
 // is x compressed by Brotli.
 type Assets struct {
 	prefix string
+	built  bool              // plain names hold a hash already
 	names  map[string]*asset // by plain name
 	served map[string]*asset // by plain and by hashed name
 }
@@ -62,6 +63,17 @@ func NewAssets(fsys fs.FS, prefix string) (*Assets, error) {
 	if err != nil {
 		return nil, errs.Wrap(err, errs.Internal, "assets_unreadable", "the assets cannot be read")
 	}
+	return a, nil
+}
+
+// NewBuiltAssets serves files whose names hold a hash of their content already,
+// as bundlers write them: all of them are kept for ever.
+func NewBuiltAssets(fsys fs.FS, prefix string) (*Assets, error) {
+	a, err := NewAssets(fsys, prefix)
+	if err != nil {
+		return nil, err
+	}
+	a.built = true
 	return a, nil
 }
 
@@ -166,7 +178,7 @@ func (a *Assets) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	h := w.Header()
 	h.Set("Cache-Control", "no-cache")
-	if name == file.hashed {
+	if a.built || name == file.hashed {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	body, encoding := file.choose(r.Header.Get("Accept-Encoding"))

@@ -2,16 +2,13 @@
 // and desk, light, and the contrast of dark.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
+import { faults, rules } from "./lib/axe.mjs";
 import { languages, launch, visit, widths } from "./lib/browser.mjs";
 import { startShop } from "./lib/shop.mjs";
 import { assertFits, assertLanguage } from "./lib/text.mjs";
 import { prepare, tour } from "./lib/tour.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const rules = { runOnly: { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"] } };
 const contrast = { runOnly: { type: "rule", values: ["color-contrast"] } };
 
 describe("accessibility", () => {
@@ -51,11 +48,3 @@ describe("accessibility", () => {
     });
   }
 });
-
-// faults runs axe in the page. The browser's own channel brings it in, so the
-// page's content security policy stays as it is.
-async function faults(page, options) {
-  if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
-  const { violations } = await page.evaluate((o) => globalThis.axe.run(document, o), options);
-  return violations.flatMap((v) => v.nodes.map((n) => `${v.id} ${n.target.join(" ")} ${n.failureSummary.replace(/\s+/g, " ")}`));
-}

@@ -50,6 +50,10 @@ func TestCopiesAreProvedByThemselves(t *testing.T) {
 	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
 	t.Parallel()
 	shop := kit.StoppedCopied(t, kit.NewPlatform(t))
+	receiver, where := kit.NewReceiver(t), t.TempDir()
+	channel := receiver.Channel(t, where, "hook")
+	channel["lang"] = "en"
+	shop.Config = kit.AlertConfig(t, where, channel)
 	left := filepath.Join(filepath.Dir(shop.Data), ".proving-killed")
 	require.NoError(t, os.MkdirAll(filepath.Join(left, "from", "keys"), 0o700))
 	shop.Start()
@@ -73,6 +77,18 @@ func TestCopiesAreProvedByThemselves(t *testing.T) {
 	require.WithinDuration(t, time.Now(), next["full"], 24*time.Hour)
 	require.Equal(t, next["full"], next["proof"])
 	require.Less(t, time.Since(s.Destinations[0].Complete), time.Minute)
+
+	name, _ := flip(t, shop.Nas)
+	r := shop.Run("backup", "now")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	require.Eventually(t, func() bool {
+		return slices.ContainsFunc(receiver.Notices(), func(n kit.Notice) bool {
+			return n.Code == "backup_failed" && strings.Contains(n.Text, "backup_proof_failed") && strings.Contains(n.Text, name)
+		})
+	}, 60*time.Second, 500*time.Millisecond, "nobody is told that %s is altered", name)
+	status := shop.Run("backup", "status").Out
+	require.Contains(t, status, "unproved")
+	require.Contains(t, status, "FAILED")
 	shop.RequireClean()
 }
 
@@ -101,14 +117,14 @@ func TestADestinationThatFailsIsTold(t *testing.T) {
 			})
 		}
 	}
-	require.Eventually(t, heard("opened"), 90*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
+	require.Eventually(t, heard("opened"), 90*time.Second, 500*time.Millisecond)
 	require.Equal(t, 1, shop.Run("backup", "status").Code)
 	require.True(t, metric(t, shop.Shop, `panshi_backup_destination_failing{destination="nas"} 1`))
 	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(shop.Client().DemoCard(t)))
 	require.NoError(t, err)
 	require.Regexp(t, `recovery +nas brings back .* on this machine only: 1 order placed, 1 order paid \(CNY \d+\.\d\d\)`, shop.Run("doctor").Out)
 	mend()
-	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond, "%+v", receiver.Notices)
+	require.Eventually(t, heard("resolved"), 120*time.Second, 500*time.Millisecond)
 	shop.AwaitCopied()
 	require.Zero(t, shop.Run("backup", "status").Code)
 	require.Eventually(t, func() bool { return strings.Contains(shop.Run("doctor").Out, "on this machine only: no order") },

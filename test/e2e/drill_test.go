@@ -133,6 +133,7 @@ func TestDisastersAreRehearsed(t *testing.T) {
 	require.Empty(t, left)
 	book.RequireKept(t, shop.Client(), 0)
 
+	require.Contains(t, shop.Run("doctor").Out, "9 of 11 disasters", "what passed, and what did not")
 	disk := otherDisk(t)
 	require.NoError(t, os.Mkdir(disk, 0o700))
 	for _, args := range [][]string{{"--init", "drawer"}, nil} {
@@ -165,6 +166,31 @@ func objectsIn(t *testing.T, dir string) map[string]int64 {
 		return err
 	}))
 	return out
+}
+
+// A shop that has rehearsed nothing for weeks does so by itself while it sells, one
+// drill at a time, without anybody asking.
+func TestAServingShopRehearses(t *testing.T) {
+	kit.OnlyOn(t, db.SQLite, "a server's database is backed up by other means")
+	t.Parallel()
+	shop, _, _, _ := twoPlaces(t, kit.NewPlatform(t))
+	shop.AwaitCopied()
+	require.Zero(t, shop.Stop(20*time.Second))
+	since := filepath.Join(shop.Data+".spool", "mirror", "drills", "since")
+	require.NoError(t, os.MkdirAll(filepath.Dir(since), 0o700))
+	require.NoError(t, os.WriteFile(since, []byte(time.Now().AddDate(0, 0, -40).UTC().Format(time.RFC3339)), 0o600))
+	shop.Start()
+	var told struct{ Reports []drilled }
+	require.Eventually(t, func() bool {
+		r := shop.Run("drill", "reports", "--json")
+		require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+		require.NoError(t, json.Unmarshal([]byte(r.Out), &told))
+		return len(told.Reports) > 0
+	}, time.Minute, time.Second)
+	t.Logf("%s: %q", told.Reports[0].ID, told.Reports[0].Failure)
+	require.Eventually(t, func() bool { return strings.Contains(shop.Run("notify", "list").Out, "恢复演练逾期") }, 20*time.Second, time.Second,
+		"those that wait for their turn are overdue")
+	shop.RequireClean()
 }
 
 // reportsAreSigned: one that was changed is named, and no longer counts.

@@ -71,6 +71,12 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	require.Contains(t, run(0), "remove me", "the shop stands still")
 	require.Equal(t, "green", checklist(t, shop, nasDir)["card_keys"])
+	spool := shop.Data + ".spool"
+	require.NoError(t, os.Rename(spool, spool+".away"))
+	require.NotContains(t, run(1), "remove me", "there is nothing to copy from")
+	require.Contains(t, run(0, "--from", "nas", "--set", kit.NasSetting(nasDir)), "remove me", "the spool is gone")
+	require.NoError(t, os.RemoveAll(spool))
+	require.NoError(t, os.Rename(spool+".away", spool))
 	theRefusals(t, shop, platform, disk)
 
 	for _, path := range []string{shop.Data, shop.Data + ".spool", shop.Data + ".key", nasDir} {
@@ -84,6 +90,31 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	shop.Start()
 	book.RequireKept(t, shop.Client(), 0)
 	shop.RequireClean()
+}
+
+// The same for a shop on a PostgreSQL server: its disk has the server.
+func TestADiskHasADatabaseServer(t *testing.T) {
+	kit.OnlyOn(t, db.Postgres, "on SQLite there is no server")
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	shop, node, nasDir, sheet := onServer(t, platform, "")
+	sku := shop.ImportCards("drawer", "1.00", kit.Keys("DRAWER", 50))
+	_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(1), one(sku))
+	require.NoError(t, err)
+	shop.AwaitCopied()
+	disk := t.TempDir()
+	for _, args := range [][]string{{"--init", "blue", "--same-device"}, {"--same-device"}, {"verify"}, {"list"}} {
+		r := withNas(shop, nasDir, append(append([]string{"backup", "offline"}, args...), "--to", disk)...)
+		require.Zero(t, r.Code, "%v: %s%s", args, r.Out, r.Err)
+	}
+	require.Zero(t, shop.Stop(20*time.Second))
+	node.Stop()
+	for _, more := range [][]string{nil, {"--at", time.Now().Format(time.RFC3339)}} {
+		to := filepath.Join(enterable(t), "to")
+		r := shop.RunEnv(nil, append([]string{"restore", "--from", disk, "--to", to, "--sheet", sheet}, more...)...)
+		require.Zero(t, r.Code, "%v: %s%s", more, r.Out, r.Err)
+		require.Contains(t, r.Out, "0 violations")
+	}
 }
 
 // theConsoleTells that an item is green, without a secret and without waiting for

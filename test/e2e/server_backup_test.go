@@ -25,13 +25,17 @@ func enterable(t *testing.T) string {
 }
 
 // onServer has a demo shop on a PostgreSQL server of its own copy itself to a
-// directory; it runs.
-func onServer(t *testing.T, platform *kit.Platform) (shop *kit.Shop, node *dbtest.Node, dir, sheet string) {
+// directory, and to more destinations; it runs. The settings are in a file, which
+// all commands read.
+func onServer(t *testing.T, platform *kit.Platform, more string) (shop *kit.Shop, node *dbtest.Node, dir, sheet string) {
 	t.Helper()
 	node = dbtest.NewNode(t)
 	require.NoError(t, node.Exec("postgres", "CREATE DATABASE shop TEMPLATE template0"))
 	dir = filepath.Join(t.TempDir(), "nas")
-	shop = kit.Empty(t, enterable(t), platform, "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}]")
+	shop = kit.Empty(t, enterable(t), platform)
+	shop.Config = filepath.Join(t.TempDir(), "panshi.yaml")
+	require.NoError(t, os.WriteFile(shop.Config, []byte("backup:\n  prove: \"off\"\n  destinations:\n"+
+		"    - {label: nas, kind: directory, region: basement, same_device: true, dir: "+dir+"}\n"+more), 0o600))
 	shop.UseServer(node.URL("shop"))
 	r := shop.Run("demo")
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
@@ -50,7 +54,7 @@ func TestALostDatabaseServerComesBack(t *testing.T) {
 	kit.OnlyOn(t, db.Postgres, "on SQLite there is no server to lose")
 	t.Parallel()
 	platform := kit.NewPlatform(t)
-	shop, node, dir, sheet := onServer(t, platform)
+	shop, node, dir, sheet := onServer(t, platform, "")
 	keys := kit.Keys("SERVER", 3000)
 	sku := shop.ImportCards("server", "1.00", keys)
 	book := &kit.Book{}
@@ -99,4 +103,31 @@ func TestALostDatabaseServerComesBack(t *testing.T) {
 	hits, read := kit.NewScanner(append(keys[:50:50], "13800000001")...).Dir(t, dir)
 	require.Empty(t, hits)
 	require.Positive(t, read)
+}
+
+// Disasters are rehearsed on scratch servers, beside one that sells.
+func TestDisastersAreRehearsedOnServers(t *testing.T) {
+	kit.OnlyOn(t, db.Postgres, "SQLite has its own")
+	t.Parallel()
+	platform := kit.NewPlatform(t)
+	shop, _, _, _ := onServer(t, platform, "    - {label: far, kind: directory, region: attic, dir: "+otherDisk(t)+"}\n")
+	sku := shop.ImportCards("drilled", "1.00", kit.Keys("DRILL", 50))
+	for n := range 3 {
+		_, err := kit.Buy(t.Context(), shop.Client(), platform, &kit.Book{}, buyer(n), one(sku))
+		require.NoError(t, err)
+	}
+	shop.AwaitCopied()
+	failures := map[string]string{}
+	for name, d := range drills(t, shop, 1, "all") {
+		failures[name] = d.Failure
+	}
+	require.Equal(t, map[string]string{
+		"disk-lost": "", "machine-lost": "", "table-dropped": "", "rows-deleted": "", "region-gone": "", "corrupt-object": "", "key-lost": "",
+		"wrong-clock": "", "runbook": "",
+		"ransomware": "drill_unprotected", "standby-failover": "drill_no_standby",
+	}, failures)
+	left, err := filepath.Glob(filepath.Join(shop.Dir, ".drilling-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+	shop.RequireClean()
 }

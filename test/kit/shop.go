@@ -146,7 +146,10 @@ func (s *Shop) TryStart(env ...string) error {
 }
 
 // Launch starts the shop and does not wait.
-func (s *Shop) Launch(env ...string) error {
+func (s *Shop) Launch(env ...string) error { return s.LaunchWith(nil, env...) }
+
+// LaunchWith is Launch with more flags of panshi serve.
+func (s *Shop) LaunchWith(more []string, env ...string) error {
 	args := append([]string{"serve", "--http", s.Addr, "--console", s.Console}, s.Flags()...)
 	if s.platform != nil {
 		args = append(args, "--set", "sandbox.url="+s.platform.URL)
@@ -154,6 +157,7 @@ func (s *Shop) Launch(env ...string) error {
 	for _, kv := range s.settings {
 		args = append(args, "--set", kv)
 	}
+	args = append(args, more...)
 	p, err := startProc(s.LogFile, append(s.env, env...), Binary(s.t), args...)
 	if err != nil {
 		return err
@@ -188,6 +192,20 @@ func (s *Shop) Flags() []string {
 func (s *Shop) Run(args ...string) Result {
 	s.t.Helper()
 	return s.RunEnv(nil, append(args, s.Flags()...)...)
+}
+
+// RunKilled is RunEnv with a kill after a time; killed is false if the command
+// was faster.
+func (s *Shop) RunKilled(after time.Duration, env []string, args ...string) (killed bool) {
+	s.t.Helper()
+	p, err := startProc(filepath.Join(s.t.TempDir(), "killed.log"), append(s.env, env...), Binary(s.t), args...)
+	require.NoError(s.t, err)
+	select {
+	case <-p.done:
+	case <-time.After(after):
+		p.Kill()
+	}
+	return p.Killed()
 }
 
 // RunEnv runs a command exactly as told.

@@ -37,7 +37,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 	var crashes []crash
 	for _, p := range all {
 		crashes = append(crashes, crash{p, 1})
-		if long() && !ofArchive(p) { // which moves a few orders at once
+		if long() && !ofArchive(p) && !ofStandby(p) && !onceARun(p) { // which pass once, or move a few orders at once
 			crashes = append(crashes, crash{p, 2})
 		}
 	}
@@ -57,6 +57,14 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			}
 			if strings.HasPrefix(c.point, "spool.") {
 				crashShipping(t, c.point, c.pass)
+				return
+			}
+			if ofStandby(c.point) {
+				crashStandby(t, c.point)
+				return
+			}
+			if strings.HasPrefix(c.point, "offline.") {
+				crashOffline(t, c.point, c.pass)
 				return
 			}
 			if ofArchive(c.point) {

@@ -26,9 +26,7 @@ type shape struct {
 func leaves(ctx context.Context, d db.DB) ([]shape, error) {
 	var all []shape
 	err := d.View(db.WithLong(ctx), func(tx *db.Tx) error {
-		names, err := db.Collect(tx, text, `SELECT name FROM sqlite_schema AS t WHERE type = 'table' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
-			AND name NOT LIKE '!_%' ESCAPE '!' AND name NOT LIKE 'goose%' AND NOT EXISTS (SELECT 1 FROM sqlite_schema AS o,
-			pragma_foreign_key_list(o.name) AS r WHERE o.type = 'table' AND o.name <> t.name AND r."table" = t.name) ORDER BY name`)
+		names, err := leafNames(tx)
 		if err != nil {
 			return err
 		}
@@ -49,10 +47,10 @@ func text(rows db.Rows) (s string, err error) { return s, rows.Scan(&s) }
 
 func shapeOf(tx *db.Tx, name string) (s shape, err error) {
 	s.name = name
-	if s.cols, err = db.Collect(tx, text, `SELECT name FROM pragma_table_info($1) ORDER BY cid`, name); err != nil {
+	if s.cols, err = columnNames(tx, name); err != nil {
 		return s, err
 	}
-	s.keys, err = db.Collect(tx, text, `SELECT name FROM pragma_table_info($1) WHERE pk > 0 ORDER BY pk`, name)
+	s.keys, err = keyNames(tx, name)
 	return s, err
 }
 
@@ -62,6 +60,12 @@ func quoted(names []string) string {
 		out = append(out, `"`+n+`"`)
 	}
 	return strings.Join(out, ", ")
+}
+
+// rows counts a table.
+func (s shape) rows(ctx context.Context, d db.DB) (n int64, err error) {
+	err = d.View(db.WithLong(ctx), func(tx *db.Tx) error { return tx.Get([]any{&n}, `SELECT COUNT(*) FROM "`+s.name+`"`) })
+	return n, err
 }
 
 // row is one row, by its key and by all that it holds.
@@ -109,8 +113,11 @@ func (s shape) rowOf(values []any) row {
 }
 
 func keyText(v any) string {
-	if raw, ok := v.([]byte); ok {
+	switch raw := v.(type) {
+	case []byte:
 		return hex.EncodeToString(raw)
+	case [16]byte: // an identifier, as PostgreSQL has it
+		return hex.EncodeToString(raw[:])
 	}
 	return fmt.Sprint(v)
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"panshi/internal/backup/proof"
 	"panshi/internal/durable"
@@ -119,6 +120,34 @@ func (s *Store) Standing(name Name) (st Standing, err error) {
 		}
 	}
 	return st, err
+}
+
+// Since gives when the shop began to rehearse: now, if it never did before. What
+// cannot be read counts from now, too. Code drill_unwritable.
+func (s *Store) Since(now time.Time) (time.Time, error) {
+	path := filepath.Join(s.dir, "since")
+	if content, err := os.ReadFile(path); err == nil {
+		if at, err := time.Parse(time.RFC3339, string(content)); err == nil {
+			return at, nil
+		}
+	}
+	if err := errors.Join(durable.MakeDir(s.dir), durable.WriteFile(path, []byte(now.UTC().Format(time.RFC3339)))); err != nil {
+		return now, unwritable(err)
+	}
+	return now, nil
+}
+
+// Standings gives how all drills stand.
+func (s *Store) Standings() (map[Name]Standing, error) {
+	all := map[Name]Standing{}
+	for _, d := range All() {
+		st, err := s.Standing(d.Name)
+		if err != nil {
+			return nil, err
+		}
+		all[d.Name] = st
+	}
+	return all, nil
 }
 
 // validID tells whether id is of our making, and no path to somewhere else.

@@ -40,6 +40,7 @@ type Fetcher struct {
 
 	objects map[spool.Name]backup.Object
 	boxes   []string
+	fenced  []string          // what a former writer left after another one had taken over
 	sets    []manifest.Set    // of an offline disk, the oldest first
 	here    map[string]string // paths of objects that came, by name
 }
@@ -64,6 +65,7 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 		return nil, err
 	}
 	slices.Sort(f.boxes)
+	f.fence(&log)
 	if len(log.Heads) == 0 && len(f.objects) > 0 {
 		log.Findings = append(log.Findings, manifest.Finding{Kind: manifest.ManifestMissing, Name: manifest.Prefix, Detail: "there is none, and so nothing tells what is missing"})
 	}
@@ -76,6 +78,30 @@ func Open(ctx context.Context, from backup.Destination, reader seal.Reader, dir 
 	}
 	return f, manifest.Report{Log: log}.Err()
 }
+
+// fence leaves out what a former writer brought after another one had taken over:
+// segments of generations that are older than the epoch and that the new writer
+// did not take over with the rest, and the manifests that list them.
+func (f *Fetcher) fence(log *manifest.Log) {
+	for name, o := range f.objects {
+		file, _ := spool.Parse(name)
+		if _, live := log.Live[o.Name]; !live && file.Generation < fmt.Sprintf("%08d", backup.FirstOf(log.Epoch)) {
+			f.fenced = append(f.fenced, o.Name)
+			delete(f.objects, name)
+		}
+	}
+	log.Findings = slices.DeleteFunc(log.Findings, func(found manifest.Finding) bool {
+		if found.Fenced {
+			f.fenced = append(f.fenced, found.Name)
+		}
+		return found.Fenced
+	})
+	slices.Sort(f.fenced)
+}
+
+// Fenced names what was left out, because a former writer brought it after
+// another one had taken over.
+func (f *Fetcher) Fenced() []string { return f.fenced }
 
 func (f *Fetcher) note(o backup.Object) {
 	if file, ok := feed.File(backup.Logical(o.Name), o.Size); ok {

@@ -42,10 +42,12 @@ type Head struct {
 
 // Manifest is one link.
 type Manifest struct {
-	Chain    string        `json:"chain"`
-	Number   uint64        `json:"number"`
-	Label    string        `json:"label"` // of the destination
-	Time     int64         `json:"time"`  // milliseconds since 1970 UTC, our clock
+	Chain  string `json:"chain"`
+	Number uint64 `json:"number"`
+	Label  string `json:"label"` // of the destination
+	Time   int64  `json:"time"`  // milliseconds since 1970 UTC, our clock
+	// Epoch is that of the lease which the writer held, 0 for none.
+	Epoch    uint64        `json:"epoch,omitempty"`
 	Previous backup.Digest `json:"previous"`
 	// Complete is the time, as Time, up to which everything that the shop had
 	// committed is listed here or before; 0 if that cannot be said.

@@ -34,6 +34,9 @@ type Finding struct {
 	Kind   Kind   `json:"kind"`
 	Name   string `json:"name"`
 	Detail string `json:"detail,omitempty"`
+	// Fenced says that a later epoch took over from who did this: nothing of it
+	// counts.
+	Fenced bool `json:"fenced,omitempty"`
 }
 
 // link is a manifest as it was found.
@@ -52,6 +55,8 @@ type Log struct {
 	Heads    []Head           // the newest manifest of each chain, by chain
 	Live     map[string]Entry // by name: what is there
 	Findings []Finding
+	// Epoch is the highest that any chain was written under, 0 for none.
+	Epoch uint64
 	// Sets are the recovery points of an offline disk, the oldest first.
 	Sets []Set
 	// Links are all sound manifests, oldest first within a chain.
@@ -258,23 +263,33 @@ func lastBase(c chain) int {
 	return -1
 }
 
+// taken is where a chain ended when another one took it over, and under which
+// epoch that one was written.
+type taken struct {
+	Head
+	epoch uint64
+}
+
 // join puts what the chains say together. A chain that another one took over
 // says nothing any more.
 func (r *reading) join(chains []chain) {
-	adopted := map[string]Head{}
+	adopted := map[string]taken{}
 	for _, c := range chains {
 		for _, l := range c {
+			r.log.Epoch = max(r.log.Epoch, l.Epoch)
 			for _, h := range l.Adopts {
-				adopted[h.Chain] = h
+				adopted[h.Chain] = taken{h, l.Epoch}
 			}
 		}
 	}
 	for _, c := range chains {
 		r.log.Heads = append(r.log.Heads, c.head())
-		if h, gone := adopted[c.head().Chain]; gone {
-			r.excuse(h.Chain)
-			if c.head().Number > h.Number {
-				r.find(SplitBrain, c.head().Name(), "written after another machine had taken over")
+		if by, gone := adopted[c.head().Chain]; gone {
+			r.excuse(by.Chain)
+			if last := c[len(c)-1]; last.Number > by.Number {
+				r.log.Findings = append(r.log.Findings, Finding{
+					Kind: SplitBrain, Name: last.Name(), Detail: "written after another machine had taken over", Fenced: last.Epoch < by.epoch,
+				})
 			}
 			continue
 		}

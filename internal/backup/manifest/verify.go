@@ -116,13 +116,18 @@ func (v *verifying) heads() {
 func (v *verifying) listed(ctx context.Context) ([]string, error) {
 	names := slices.Collect(maps.Keys(v.report.Live))
 	err := v.d.List(ctx, "", func(o backup.Object) error {
-		if _, live := v.report.Live[o.Name]; !live && !strings.HasPrefix(o.Name, Prefix) && !strings.HasPrefix(o.Name, backup.HoldPrefix) {
+		if _, live := v.report.Live[o.Name]; !live && !unlistedKind(o.Name) {
 			names = append(names, o.Name)
 		}
 		return nil
 	})
 	slices.Sort(names)
 	return names, err
+}
+
+// unlistedKind tells of names that no manifest ever lists.
+func unlistedKind(name string) bool {
+	return strings.HasPrefix(name, Prefix) || strings.HasPrefix(name, backup.HoldPrefix) || strings.HasPrefix(name, backup.LeasePrefix)
 }
 
 func (v *verifying) objects(ctx context.Context, names []string) error {

@@ -92,6 +92,7 @@ type Config struct {
 
 	Source  Source
 	Keys    *seal.Keys
+	Epoch   uint64 // of the lease that this shop holds, 0 for none
 	Targets []Target
 	Clock   clock.Clock
 	Log     *slog.Logger

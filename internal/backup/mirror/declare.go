@@ -106,7 +106,7 @@ func (c *copier) decide(ctx context.Context) error {
 	s := c.state
 	m := manifest.Manifest{
 		Chain: s.head.Chain, Number: s.head.Number + 1, Label: c.Label, Previous: s.head.SHA256,
-		Time: c.m.cfg.Clock.Now().UnixMilli(), Complete: millis(c.complete()),
+		Time: c.m.cfg.Clock.Now().UnixMilli(), Epoch: c.m.cfg.Epoch, Complete: millis(c.complete()),
 	}
 	if m.Chain == "" {
 		m.Chain = manifest.NewChain()

@@ -12,6 +12,7 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/seal"
 	"panshi/internal/errs"
+	"panshi/internal/fault"
 )
 
 // plans is how often a source may change under a run: its files are merged and
@@ -138,6 +139,7 @@ func (j *job) bring(ctx context.Context, name string, tell func(int64)) error {
 	if err != nil {
 		return err
 	}
+	fault.Point("offline.object.copied")
 	j.next[name] = manifest.Entry{Name: name, Size: sealed.Size, SHA256: sealed.SHA256}
 	j.result.Copied += sealed.Size
 	return nil

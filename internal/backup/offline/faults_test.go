@@ -15,6 +15,7 @@ import (
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/offline"
 	"panshi/internal/backup/restore"
+	"panshi/internal/backup/seal"
 	"panshi/internal/backup/spool"
 )
 
@@ -175,6 +176,47 @@ func TestAGapIsNoSet(t *testing.T) {
 	_, err = w.run()
 	require.True(t, backup.Is(err, "restore_gap"), "%v", err)
 	require.Empty(t, w.segments())
+}
+
+// A copy that both sets have is mended wherever the disk changed or lost it.
+func TestACopyOfBothSetsIsMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.day()
+	full := filepath.Join(w.dir, filepath.FromSlash(w.good().Set.Full))
+	for _, at := range []int{0, 60, 200_000} {
+		content, err := os.ReadFile(full)
+		require.NoError(t, err)
+		content[at] ^= 1
+		require.NoError(t, os.Chmod(full, 0o600))
+		require.NoError(t, os.WriteFile(full, content, 0o600))
+		w.good()
+		w.requireSound()
+	}
+	require.NoError(t, os.Remove(full))
+	w.good()
+	w.requireSound()
+}
+
+// A new set never needs a sheet that was replaced: what only the old one opens is
+// not taken for it, and the set of before keeps it.
+func TestANewSheetOpensANewSet(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.day()
+	w.good()
+	old := w.sheet
+	var err error
+	w.keys, w.sheet, err = w.keys.Renew(seal.Options{Shop: "tea", Now: w.clock.at})
+	require.NoError(t, err)
+	_, err = w.run()
+	require.True(t, backup.Is(err, "offline_old_sheet"), "%v", err)
+	w.sheet, old = old, w.sheet
+	w.requireSound()
+	w.sheet = old
+	w.pass(7)
+	result := w.good()
+	w.requireRestores(result.Set, time.Time{})
 }
 
 // The bundle of card keys on a disk is found under any name; other files are

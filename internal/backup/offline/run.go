@@ -11,6 +11,7 @@ import (
 	"panshi/internal/backup/seal"
 	"panshi/internal/clock"
 	"panshi/internal/errs"
+	"panshi/internal/fault"
 )
 
 // Disk is what a set is written to (dirdest.Dest). What is read from it must come
@@ -72,9 +73,11 @@ func (w *Writer) Run(ctx context.Context) (Result, error) {
 	if err := j.readBack(ctx); err != nil {
 		return Result{}, err
 	}
+	fault.Point("offline.disk.read-back")
 	if err := j.declare(ctx); err != nil {
 		return Result{}, err
 	}
+	fault.Point("offline.set.declared")
 	if err := j.giveUp(ctx); err != nil {
 		return Result{}, err
 	}
@@ -130,7 +133,11 @@ type job struct {
 // run that was interrupted, by its own signature. What is neither is taken away.
 func (j *job) known(ctx context.Context, name string) (manifest.Entry, bool, error) {
 	if e, ok := j.log.Live[name]; ok {
-		return e, true, nil
+		err := j.sealedForUs(ctx, name)
+		if backup.Is(err, "offline_old_sheet") && broken(backup.ReadBack(ctx, j.Disk, name, e.Size, e.SHA256)) || broken(err) {
+			err = nil // it is not what was sealed: reading back finds that, and mends it
+		}
+		return e, true, err
 	}
 	r, err := j.Disk.Get(ctx, name, 0, -1)
 	if backup.Is(err, "backup_object_missing") {
@@ -147,7 +154,32 @@ func (j *job) known(ctx context.Context, name string) (manifest.Entry, bool, err
 	if err != nil {
 		return manifest.Entry{}, false, asUnavailable(err)
 	}
+	if err := j.sealedForUs(ctx, name); backup.Is(err, "offline_old_sheet") {
+		return manifest.Entry{}, false, j.Disk.Delete(ctx, name) // no set counts on it
+	} else if err != nil {
+		return manifest.Entry{}, false, err
+	}
 	return manifest.Entry{Name: name, Size: sealed.Size, SHA256: sealed.SHA256}, true, nil
+}
+
+// sealedForUs fails with code offline_old_sheet for an object that was sealed
+// before the recovery sheet was replaced: a new set must not need the old sheet,
+// and an older one needs the object as it is. A strict shop cannot tell.
+func (j *job) sealedForUs(ctx context.Context, name string) error {
+	if j.Keys.Strict() {
+		return nil
+	}
+	r, err := j.Disk.Get(ctx, name, 0, -1)
+	if err != nil {
+		return err
+	}
+	err = j.Keys.Reader().Opens(r, name)
+	_ = r.Close() // it was only read
+	if backup.Is(err, "backup_unseal_failed") {
+		return errs.Wrap(err, errs.Conflict, "offline_old_sheet",
+			"this disk has the newest whole copy as it was sealed before the recovery sheet was replaced; try again after the next whole copy, within a day")
+	}
+	return err
 }
 
 func asUnavailable(err error) error {

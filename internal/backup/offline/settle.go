@@ -10,6 +10,7 @@ import (
 	"panshi/internal/backup"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/errs"
+	"panshi/internal/fault"
 )
 
 // readBack reads every object that will count from the disk itself. One of the
@@ -117,6 +118,7 @@ func (j *job) giveUp(ctx context.Context) error {
 		if err := j.Disk.Delete(ctx, name); err != nil {
 			return err
 		}
+		fault.Point("offline.object.given-up")
 	}
 	var old []string
 	err := j.Disk.List(ctx, manifest.Prefix, func(o backup.Object) error {

@@ -116,6 +116,31 @@ func TestEveryMomentComesBack(t *testing.T) {
 	require.Equal(t, "restore_nothing", errs.CodeOf(err))
 }
 
+// TestAMomentAfterTheLastCommit wants a moment after which nothing was committed,
+// with and without log after it.
+func TestAMomentAfterTheLastCommit(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	w.Start()
+	w.Settled()
+	w.Sell(1, 100)
+	want := w.Text(digest)
+	time.Sleep(300 * time.Millisecond) // of the server
+	at := time.Now()
+	time.Sleep(300 * time.Millisecond)
+	w.Exec("SELECT pg_switch_wal()", "CHECKPOINT")
+	w.Settled()
+	w.Close()
+	plan, got, err := restored(t, w, w.Config.Spool, at)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Zero(t, plan.Lost)
+	plan, got, err = restored(t, w, w.Config.Spool, at.Add(time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+	require.Greater(t, plan.Lost, 50*time.Minute, "nobody knows what came after the end")
+}
+
 // rounds is how often something random is done: PANSHI_ROUNDS asks for more.
 func rounds(usual int) int {
 	if n, err := strconv.Atoi(os.Getenv("PANSHI_ROUNDS")); err == nil { //nolint:forbidigo // for tests only

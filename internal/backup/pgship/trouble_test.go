@@ -148,6 +148,21 @@ func TestAHangingServerIsLag(t *testing.T) {
 	w.Until(func() bool { return w.Ship.Lag() == 0 }, "no lag again")
 }
 
+// Nor does it hold up who stops the shop, though it reads nothing of what is
+// said to it.
+func TestAHangingServerHoldsUpNoStop(t *testing.T) {
+	t.Parallel()
+	w := pgtest.New(t)
+	w.Config.Interval = 5 * time.Millisecond // so that what is said fills the connection
+	w.Start()
+	w.Settled()
+	w.Node.Hang()
+	w.Until(func() bool { return w.Ship.Lag() > 5*time.Second }, "lag grows")
+	began := clock.System{}.Now()
+	w.Close()
+	require.Less(t, clock.System{}.Now().Sub(began), 20*time.Second)
+}
+
 // A base that is cut off leaves nothing, and is made again.
 func TestABaseThatIsCutOffIsMadeAgain(t *testing.T) {
 	t.Parallel()
@@ -189,20 +204,23 @@ func TestPiecesAreMerged(t *testing.T) {
 	w.Unbroken(generation)
 }
 
-// A base stands in the spool only when the log that it needs stands there.
+// A base stands in the spool only when the log that it needs stands there: here
+// the server's process that sends the log is held up meanwhile.
 func TestABaseWaitsForItsLog(t *testing.T) {
 	t.Parallel()
 	w := pgtest.New(t)
-	w.Config.Interval = 3 * time.Second
 	w.Start()
-	w.Until(func() bool { return w.Status().Generation != "" && len(w.Bases()) > 0 }, "a base")
-	content, err := w.Ship.Spool().Read(context.Background(), w.Bases()[0].Name)
-	require.NoError(t, err)
-	r, err := pgwal.NewReader(content)
-	require.NoError(t, err)
-	end, err := r.End()
-	require.NoError(t, errors.Join(err, content.Close()))
-	require.GreaterOrEqual(t, w.Ship.Transaction(), end.Log)
+	w.Settled()
+	pid := int(pgtest.Parse(t, w.Text("SELECT pid::text FROM pg_stat_replication WHERE state = 'streaming'")))
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	t.Cleanup(func() { _ = syscall.Kill(pid, syscall.SIGCONT) }) // it may have ended
+	w.Ship.WantFull()
+	w.Until(func() bool { return w.Text("SELECT count(*)::text FROM pg_stat_progress_basebackup") == "1" }, "a base is made")
+	w.Until(func() bool { return w.Text("SELECT count(*)::text FROM pg_stat_progress_basebackup") == "0" }, "all of it was sent")
+	time.Sleep(time.Second) // and could have arrived
+	require.Len(t, w.Bases(), 1)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	w.Until(func() bool { return len(w.Bases()) == 2 }, "it arrives")
 }
 
 // What lies outside the server's data directory cannot be copied with it, and

@@ -23,6 +23,10 @@ type Plan struct {
 	Time        time.Time     `json:"time"`        // of that transaction
 	Lost        time.Duration `json:"lost_ns"`     // between it and Target.At; 0 for the newest state
 	Files       []spool.File  `json:"files"`
+	// Unborn is a younger generation that is there in part and has no whole copy,
+	// so that nothing can be made of it: its whole copy was on the way when the
+	// rest was lost. "" if there is none.
+	Unborn string `json:"unborn,omitempty"`
 }
 
 // Make plans a restore from files, which are all that there are, sorted by
@@ -34,7 +38,7 @@ func Make(files []spool.File, want Target) (Plan, error) {
 	}
 	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
 	goal := newest(g, want.At)
-	plan := Plan{Generation: generation, Transaction: goal.Last, Time: goal.Time}
+	plan := Plan{Generation: generation, Transaction: goal.Last, Time: goal.Time, Unborn: unborn(files, want, generation)}
 	if !want.At.IsZero() {
 		plan.Lost = want.At.Sub(goal.Time)
 	}
@@ -70,9 +74,37 @@ func endsWell(g []spool.File, goal spool.File) error {
 	return nil
 }
 
-// choose finds the newest generation that begins at or before the wanted time.
-// The time of a whole copy says nothing of what it was before.
+// headless tells of files whether their generation has no whole copy.
+func headless(files []spool.File) func(spool.File) bool {
+	whole := map[string]bool{}
+	for _, f := range files {
+		if f.Whole() {
+			whole[f.Generation] = true
+		}
+	}
+	return func(f spool.File) bool { return !whole[f.Generation] }
+}
+
+// unborn names a younger generation than the chosen one that was passed over.
+func unborn(files []spool.File, want Target, chosen string) string {
+	if name, _ := youngest(files, want); name != chosen {
+		return name
+	}
+	return ""
+}
+
+// choose finds the youngest generation that begins at or before the wanted time
+// and has a whole copy; without any, the youngest, whose gap is told then.
 func choose(files []spool.File, want Target) (generation string, ok bool) {
+	if generation, ok := youngest(slices.DeleteFunc(slices.Clone(files), headless(files)), want); ok {
+		return generation, true
+	}
+	return youngest(files, want)
+}
+
+// youngest finds the youngest generation that begins at or before the wanted
+// time. The time of a whole copy says nothing of what it was before.
+func youngest(files []spool.File, want Target) (generation string, ok bool) {
 	for _, f := range files {
 		if want.Generation != "" && f.Generation != want.Generation || !want.At.IsZero() && f.Time.After(want.At) {
 			continue
@@ -126,4 +158,20 @@ func gap(g []spool.File, from, goal uint64) error {
 	missing := fmt.Sprintf("%016x", from+1)
 	return errs.New(errs.Integrity, "restore_gap", fmt.Sprintf("the backup has a gap: transaction %s is missing, between %s and %s",
 		missing, before, after)).With("transaction", missing).With("before", before).With("after", after)
+}
+
+// After gives the files that bring a state further, in the order in which they
+// apply, as far as they follow each other; whole tells that nothing newer of the
+// generation is left out.
+func After(files []spool.File, generation string, from uint64) (steps []spool.File, whole bool) {
+	g := slices.DeleteFunc(slices.Clone(files), func(f spool.File) bool { return f.Generation != generation })
+	goal := newest(g, time.Time{}).Last
+	for from < goal {
+		f, ok := step(g, from, goal)
+		if !ok {
+			return steps, false
+		}
+		steps, from = append(steps, f), f.Last
+	}
+	return steps, true
 }

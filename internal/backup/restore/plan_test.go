@@ -114,6 +114,25 @@ func TestTheGenerationOfTheTime(t *testing.T) {
 	require.Equal(t, oldGeneration, plan.Generation)
 }
 
+// The whole copy of a new generation takes its time to a destination. As long as
+// it is on the way, the generation before it is what comes back, and the plan says
+// that something younger is there.
+func TestAGenerationWhoseWholeCopyIsOnTheWay(t *testing.T) {
+	old, young := files(t, oldGeneration, "0:1-1 0:2-2"), files(t, newGeneration, "0:2-2 0:3-3")
+	plan, err := restore.Make(slices.Concat(old, young), restore.Target{})
+	require.NoError(t, err)
+	require.Equal(t, oldGeneration, plan.Generation)
+	require.Equal(t, newGeneration, plan.Unborn)
+	plan, err = restore.Make(slices.Concat(old, files(t, newGeneration, "0:1-1 0:2-2 0:3-3")), restore.Target{})
+	require.NoError(t, err)
+	require.Equal(t, newGeneration, plan.Generation)
+	require.Empty(t, plan.Unborn)
+	_, err = restore.Make(slices.Concat(old, files(t, newGeneration, "0:1-1 0:3-3")), restore.Target{})
+	require.Equal(t, "restore_gap", errs.CodeOf(err), "one with a hole is not passed over")
+	_, err = restore.Make(young, restore.Target{})
+	require.Equal(t, "restore_gap", errs.CodeOf(err))
+}
+
 // A gap names the files around it.
 func TestAGapIsNamed(t *testing.T) {
 	all := files(t, oldGeneration, "0:1-1 0:2-2 0:4-4")

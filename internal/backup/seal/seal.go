@@ -171,6 +171,15 @@ func (v Reader) Open(object io.ReadSeeker, name string) (io.Reader, error) {
 	return content, nil
 }
 
+// Opens tells by an object's beginning whether our identities open it. Code
+// backup_unseal_failed: it was sealed to others, as before a sheet was replaced.
+func (v Reader) Opens(object io.Reader, name string) error {
+	if _, err := age.Decrypt(object, v.Identities...); err != nil {
+		return unsealFailed(name, err)
+	}
+	return nil
+}
+
 func unsealFailed(name string, err error) error {
 	return errs.Wrap(err, errs.Forbidden, "backup_unseal_failed", "an object cannot be opened with these keys").With("name", name)
 }

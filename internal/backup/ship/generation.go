@@ -15,6 +15,7 @@ import (
 	"github.com/benbjohnson/litestream"
 	"github.com/superfly/ltx"
 
+	"panshi/internal/backup"
 	"panshi/internal/backup/spool"
 	"panshi/internal/durable"
 )
@@ -29,6 +30,29 @@ const (
 // which generation it came from: the one that it begins sorts after that.
 func NoteAncestor(data, generation string) error {
 	return writeWord(filepath.Join(data, stateDir), ancestorFile, generation)
+}
+
+// BeginEpoch tells a data directory under which epoch it writes from now on. What
+// it ships must sort after all of the epochs before, so a history that began
+// under one of those ends. The shop stands still. It may be called again.
+func BeginEpoch(data string, epoch uint64) error {
+	dir := filepath.Join(data, stateDir)
+	floor := fmt.Sprintf("%08d-00000000", backup.FirstOf(epoch))
+	known, err := readWord(dir, generationFile)
+	if err != nil || known >= floor {
+		return err
+	}
+	ancestor, err := readWord(dir, ancestorFile)
+	if err != nil {
+		return err
+	}
+	if err := writeWord(dir, ancestorFile, max(ancestor, known, floor)); err != nil || known == "" {
+		return err
+	}
+	if err := os.Remove(filepath.Join(dir, generationFile)); err != nil {
+		return fmt.Errorf("ship: %w", err)
+	}
+	return durable.SyncDir(dir)
 }
 
 // generation decides which generation goes on, or begins a new one.

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/spool"
 	"panshi/internal/dataclass"
 	"panshi/internal/errs"
@@ -43,6 +44,11 @@ type Status struct {
 	// next; told only of a running shop.
 	Destinations []backup.Copy    `json:"destinations,omitempty"`
 	Schedule     []backup.Planned `json:"schedule,omitempty"`
+
+	// Lease is which machine writes, nil without one; Standbys are who follows,
+	// as they said themselves. Both are told only of a running shop.
+	Lease    *lease.Status    `json:"lease,omitempty"`
+	Standbys []lease.Follower `json:"standbys,omitempty"`
 }
 
 // Generation is one unbroken history in a spool.
@@ -148,6 +154,14 @@ func (s *Shipper) Transaction() uint64 {
 	}
 	newest, _ := s.client.shipped()
 	return newest.Last
+}
+
+// Generation is the history that the shop writes now, "" before Start.
+func (s *Shipper) Generation() string {
+	if s.client == nil {
+		return ""
+	}
+	return s.client.generation
 }
 
 // Columns are the data classes of litestream's own tables.

@@ -5,9 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"panshi/internal/clock"
 )
 
 // ErrEnded says that the server ended the stream: its timeline ended.
@@ -35,7 +38,13 @@ func (c *Conn) Start(ctx context.Context, slot string, from LSN, timeline uint32
 	}
 }
 
+// sendLimit is how long a server that hangs may leave what we say to it unread.
+const sendLimit = 5 * time.Second
+
 func (c *Conn) send(m pgproto3.FrontendMessage) error {
+	if err := c.pg.Conn().SetWriteDeadline(clock.System{}.Now().Add(sendLimit)); err != nil {
+		return err
+	}
 	c.pg.Frontend().Send(m)
 	return c.pg.Frontend().Flush()
 }

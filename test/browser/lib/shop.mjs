@@ -26,7 +26,7 @@ export async function startShop({ set = [] } = {}) {
     const [http, console, sandbox] = (await freePorts(3)).map((port) => `127.0.0.1:${port}`);
     const settings = set.flatMap((pair) => ["--set", pair]);
     const args = ["serve", "--data", data, "--http", http, "--console", console, "--sandbox", sandbox, ...settings];
-    const shop = new Shop(dir, data, start(binary, args), http, sandbox);
+    const shop = new Shop(dir, data, start(binary, args), { http, console, sandbox });
     await shop.ready();
     return shop;
   } catch (fault) {
@@ -40,11 +40,12 @@ class Shop {
   #data;
   #server;
 
-  constructor(dir, data, server, http, sandbox) {
+  constructor(dir, data, server, { http, console, sandbox }) {
     this.#dir = dir;
     this.#data = data;
     this.#server = server;
     this.url = `http://${http}`;
+    this.console = `http://${console}`;
     this.sandbox = `http://${sandbox}`;
     this.port = Number(http.split(":")[1]);
   }
@@ -93,6 +94,18 @@ class Shop {
     return json(`${this.url}/api/v1${pathname}`, { method: body ? "POST" : "GET", headers, body });
   }
 
+  /** Asks the console's API, with the token of a sign-in in mode bearer or without one; the answer must be 2xx. */
+  staffApi(pathname, body, token) {
+    const headers = { "Content-Type": "application/json", ...(token ? { Authorization: `Bearer ${token}` } : {}) };
+    return json(`${this.console}/console/api/v1${pathname}`, { method: body ? "POST" : "GET", headers, body });
+  }
+
+  /** The one-time link of the first shop's owner. */
+  async setupLink() {
+    const printed = await this.command(["setup-link", "--json"]);
+    return JSON.parse(printed).url;
+  }
+
   /** Every product on the shelves, with its SKUs. */
   async products() {
     const items = [];
@@ -107,6 +120,13 @@ class Shop {
 
   product(id, lang = "en") {
     return this.api(`/products/${id}`, { lang });
+  }
+
+  /** Pays at the sandbox as a buyer's phone would. */
+  pay(paymentNo) {
+    return json(`${this.sandbox}/simulate/pay`, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: { out_trade_no: paymentNo },
+    });
   }
 
   /** Replaces what the payment platform does wrong; {} makes it well again. */
@@ -181,4 +201,5 @@ async function run(binary, args, input) {
   const program = start(binary, args, input);
   const code = await program.closed;
   if (code !== 0) throw new Error(`${args[0]} ended with ${code}:\n${program.output()}`);
+  return program.output();
 }

@@ -50,11 +50,11 @@ export async function assertLanguage(page, lang) {
 }
 
 // collect runs in the page. What is marked as another language (the language
-// switch), code, and the name by which the sandbox knows a merchant are nobody's
-// text.
+// switch), code, what merchants and buyers wrote (.theirs), and the name by which
+// the sandbox knows a merchant are nobody's text.
 function collect() {
   const lang = document.documentElement.lang;
-  const foreign = (element) => element.closest("code, pre, script, style, noscript, .language, .merchant")
+  const foreign = (element) => element.closest("code, pre, script, style, noscript, .language, .merchant, .theirs")
     || element.closest("[lang]").lang !== lang;
   const all = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -91,4 +91,15 @@ export async function assertFits(page) {
     return wide;
   });
   assert.deepEqual(found, [], `cut or too wide on ${new URL(page.url()).pathname}`);
+}
+
+const consoleTexts = Object.fromEntries(
+  ["zh-CN", "en"].map((lang) => [lang, read(`../../../ui/console/src/locales/${lang}.json`)]),
+);
+
+/** A text of the console's catalogue with its {names} filled in. */
+export function consoleText(lang, key, values = {}) {
+  const found = key.split(".").reduce((part, name) => part?.[name], consoleTexts[lang]);
+  assert.equal(typeof found, "string", `no text ${key} in ${lang}`);
+  return found.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? `{${name}}`);
 }

@@ -144,6 +144,18 @@ func TestAnUnpluggedDiskCountsNothingByHalf(t *testing.T) {
 	}
 }
 
+// TestADiskThatOtherSystemsRead has neither modes nor hard links, as disks that
+// travel often have not.
+func TestADiskThatOtherSystemsRead(t *testing.T) {
+	d := newDrawer(t)
+	d.Plain()
+	require.NoError(t, d.run())
+	d.requireState(d.last)
+	d.ship()
+	require.NoError(t, d.run())
+	d.requireState(d.last)
+}
+
 // TestAnOfflineDiskThatFillsUpIsTold: too little room is known before anything is
 // written; room that somebody takes meanwhile ends the run, and the set of before
 // counts.

@@ -21,6 +21,7 @@ type Disk struct {
 	down      chan struct{} // closed while the power is away
 	isDown    bool          // whether it is
 	syncFault SyncFault     // what becomes of the next fsync
+	plain     bool          // no modes and no hard links
 	garbled   int64         // files of at least so many bytes are read wrong; 0 is none
 	failed    int           // fsyncs that failed
 	synced    int           // fsyncs that succeeded

@@ -46,6 +46,14 @@ func (d *Disk) FailSync(f SyncFault) {
 	d.syncFault = f
 }
 
+// Plain makes it a disk that other systems read too, such as FAT: it refuses modes
+// and hard links from now on.
+func (d *Disk) Plain() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.plain = true
+}
+
 // Garble has files of at least so many bytes read with one bit in their middle
 // turned, as a disk does that acknowledges what it does not keep. 0 takes that
 // back.

@@ -135,11 +135,21 @@ func (n *node) Setattr(_ context.Context, _ fs.FileHandle, in *fuse.SetAttrIn, o
 		}
 	}
 	if mode, ok := in.GetMode(); ok {
-		n.disk.mu.Lock()
-		n.file.mode = n.file.mode&syscall.S_IFMT | mode&0o7777
-		n.disk.mu.Unlock()
+		if errno := n.disk.setMode(n.file, mode); errno != 0 {
+			return errno
+		}
 	}
 	n.disk.show(n.file, &out.Attr)
+	return 0
+}
+
+func (d *Disk) setMode(n *inode, mode uint32) syscall.Errno {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.plain {
+		return syscall.EPERM
+	}
+	n.mode = n.mode&syscall.S_IFMT | mode&0o7777
 	return 0
 }
 

@@ -86,7 +86,10 @@ func (d *Disk) link(n, dir *inode, name string) syscall.Errno {
 	if errno := d.request(); errno != 0 {
 		return errno
 	}
-	if dir.names[name] != nil {
+	switch {
+	case d.plain:
+		return syscall.EPERM
+	case dir.names[name] != nil:
 		return syscall.EEXIST
 	}
 	d.changeNames(change{{dir, name, n}})
