@@ -22,7 +22,7 @@ func Read(t testing.TB, dir string, fn func(tx *db.Tx) error) {
 	t.Helper()
 	d, err := sqlite.Open(t.Context(), sqlite.Config{Dir: dir})
 	require.NoError(t, err)
-	require.NoError(t, errors.Join(d.View(t.Context(), fn), d.Close()))
+	require.NoError(t, errors.Join(d.View(db.WithLong(t.Context()), fn), d.Close()))
 }
 
 // Digest is one of every row of every table in a data directory of a shop that

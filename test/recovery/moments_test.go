@@ -133,7 +133,7 @@ func TestRandomMomentsComeBack(t *testing.T) {
 	shop := kit.NewShop(t, platform, "worker=off", "backup.full_every=1m")
 	f := &fair{
 		t: t, shop: shop, platform: platform, book: &kit.Book{},
-		sku: shop.ImportCards("fair", "1.00", kit.Keys("FAIR", amount(20_000, 200_000))),
+		sku: shop.ImportCards("fair", "1.00", kit.Keys("FAIR", amount(6000, 200_000))),
 	}
 	all := f.live(dice)
 	shop.Kill()
