@@ -150,7 +150,7 @@ func (s *countedShop) copyOut(t *testing.T) {
 		return st.Restorable && st.Pending == 0 && st.Listed == st.Objects
 	}, 30*time.Second, 50*time.Millisecond)
 	stop()
-	<-ended
+	require.NoError(t, <-ended)
 	require.NoError(t, source.Close())
 }
 

@@ -150,7 +150,7 @@ func (d *Restored) prepare(ctx context.Context, r RestoreRequest, from origin, v
 	d.Plan = plan
 	return func(dir string) error {
 		err := d.Sums.apply(ctx, restorer, plan, sums, filepath.Join(dir, sqlite.FileName))
-		if err != nil && !(r.AcceptSums && errs.CodeOf(err) == codeSumsDiffer) {
+		if err != nil && (!r.AcceptSums || errs.CodeOf(err) != codeSumsDiffer) {
 			return err
 		}
 		return ship.NoteAncestor(dir, d.Generation)

@@ -72,13 +72,11 @@ func (s *Shop) serve(ctx context.Context, l *listeners, ready func(Addresses)) e
 	var back sync.WaitGroup
 	front, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	back.Go(func() { runner.Run(behind) })
-	back.Go(func() { s.versions.Run(behind) })
-	back.Go(func() { s.notify.WatchDatabase(behind) })
-	back.Go(func() { s.watched.run(behind) })
-	back.Go(func() { s.db.backup.work(behind) })
-	back.Go(func() { s.newRehearsals().run(behind) })
-	back.Go(func() { s.watchBackups(behind) })
+	for _, run := range []func(context.Context){
+		runner.Run, s.versions.Run, s.notify.WatchDatabase, s.watched.run, s.db.backup.work, s.newRehearsals().run, s.watchBackups,
+	} {
+		back.Go(func() { run(behind) })
+	}
 	back.Go(func() {
 		if err := adminsock.Serve(behind, s.cfg.Data, adminsock.Shop{Operations: s, Setup: s, Alerts: s, Backups: s}, s.log); err != nil && behind.Err() == nil {
 			cancel(err)

@@ -51,6 +51,7 @@ func openShippedServer(ctx context.Context, cfg Config, log *slog.Logger) (*data
 	mirrored := &copies{wanted: len(cfg.Backup.Destinations) > 0}
 	unleased := cfg // its processes share one server, which no standby follows
 	unleased.Backup.Lease.At = leaseOff
+	//nolint:contextcheck // closing ships the rest, whoever has gone
 	opened.shipBy(cfg, pgship.New(settings, mirrored.need, clock.System{}, log), mirrored, newProving(cfg, mirrored.told, log),
 		&leasing{cfg: unleased, log: log})
 	return opened, nil

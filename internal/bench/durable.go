@@ -69,9 +69,9 @@ func (s *shop) twin(name string, set ...string) (*shop, error) {
 		if err != nil || e.IsDir() {
 			return err
 		}
-		return os.Chmod(path, 0o600)
+		return os.Chmod(path, 0o600) //nolint:gosec // a scratch directory of our own
 	})
-	return &t, errors.Join(err, os.Chmod(keys, 0o700), copyFile(t.data()+".key", s.data()+".key"))
+	return &t, errors.Join(err, os.Chmod(keys, 0o700), copyFile(t.data()+".key", s.data()+".key")) //nolint:gosec // a directory, for its owner alone
 }
 
 func (r *run) shipping(ctx context.Context, plain *shop) error {

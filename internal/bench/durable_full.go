@@ -26,7 +26,7 @@ func (r *run) full(ctx context.Context, c *copier) error {
 	}
 	var without, within sample
 	last := len(c.wholes())
-	for n := 0; n < 2; n++ {
+	for n := range 2 {
 		calm, busy, err := r.oneFull(ctx, c, l, rate, last+n)
 		if err != nil {
 			return err

@@ -37,7 +37,8 @@ func sources(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
 	require.NoError(t, filepath.WalkDir("src", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !(strings.HasSuffix(path, ".vue") || strings.HasSuffix(path, ".ts")) || strings.HasSuffix(path, ".d.ts") {
+		source := strings.HasSuffix(path, ".vue") || strings.HasSuffix(path, ".ts") && !strings.HasSuffix(path, ".d.ts")
+		if err != nil || d.IsDir() || !source {
 			return err
 		}
 		raw, err := os.ReadFile(path)

@@ -75,7 +75,7 @@ func (r *Restorer) Plan(ctx context.Context, at time.Time) (Plan, error) {
 		if err != nil {
 			return Plan{}, err
 		}
-		head, end, _, err := r.read(ctx, base)
+		head, end, err := r.read(ctx, base)
 		if err != nil {
 			return Plan{}, err
 		}
@@ -123,7 +123,7 @@ func (r *Restorer) beyond(ctx context.Context, plan Plan, files []spool.File) (P
 	for {
 		last := plan.Files[len(plan.Files)-1]
 		if !last.Time.Before(sure) {
-			_, end, _, err := r.read(ctx, last)
+			_, end, err := r.read(ctx, last)
 			if err != nil || end.Current {
 				return plan, err
 			}
@@ -162,7 +162,7 @@ func (r *Restorer) Prove(ctx context.Context, plan Plan) error {
 	}
 	for _, f := range plan.Files[1:] {
 		r.progress("prove", done, total)
-		head, _, _, err := r.read(ctx, f)
+		head, _, err := r.read(ctx, f)
 		if err != nil {
 			return err
 		}
@@ -176,7 +176,8 @@ func (r *Restorer) Prove(ctx context.Context, plan Plan) error {
 }
 
 // read reads a file to its end and compares it with its name.
-func (r *Restorer) read(ctx context.Context, f spool.File) (head pgwal.Head, end pgwal.End, size uint64, err error) {
+func (r *Restorer) read(ctx context.Context, f spool.File) (head pgwal.Head, end pgwal.End, err error) {
+	size := uint64(0)
 	head, end, err = r.each(ctx, f, func(data []byte, _ uint64) error {
 		size += uint64(len(data))
 		return nil
@@ -184,7 +185,7 @@ func (r *Restorer) read(ctx context.Context, f spool.File) (head pgwal.Head, end
 	if err == nil {
 		err = pgwal.Fits(f, head, end, size)
 	}
-	return head, end, size, restore.Named(f, err)
+	return head, end, restore.Named(f, err)
 }
 
 // each hands over the bytes of a file, each with the number of those before.

@@ -52,7 +52,7 @@ func Own(path string) error {
 			return unwritable(err)
 		}
 		owner, ok := info.Sys().(*syscall.Stat_t)
-		if info.Mode()&0o001 == 0 && !(ok && owner.Uid == who.Uid) {
+		if info.Mode()&0o001 == 0 && (!ok || owner.Uid != who.Uid) {
 			return errs.New(errs.Invalid, "restore_path_closed",
 				"the database server's account cannot enter "+dir+"; restore to another directory, or as that account").With("path", dir)
 		}

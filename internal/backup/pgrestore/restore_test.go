@@ -37,7 +37,7 @@ func place(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(pgserver.Memory(), "panshi-restored-") //nolint:usetesting // no other account may enter that one
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(dir, 0o711)) //nolint:gosec // only to pass through
+	require.NoError(t, os.Chmod(dir, 0o711))
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	return filepath.Join(dir, "postgres")
 }
@@ -143,7 +143,7 @@ func TestAMomentAfterTheLastCommit(t *testing.T) {
 
 // rounds is how often something random is done: PANSHI_ROUNDS asks for more.
 func rounds(usual int) int {
-	if n, err := strconv.Atoi(os.Getenv("PANSHI_ROUNDS")); err == nil { //nolint:forbidigo // for tests only
+	if n, err := strconv.Atoi(os.Getenv("PANSHI_ROUNDS")); err == nil {
 		return n
 	}
 	return usual
@@ -251,7 +251,7 @@ func hollow(t *testing.T, s *spool.Spool, f spool.File) {
 func TestMergedLogBringsTheSameBack(t *testing.T) {
 	t.Parallel()
 	w := pgtest.New(t)
-	now := clock.NewManual(time.Now()) //nolint:forbidigo // a server's clock runs beside it
+	now := clock.NewManual(time.Now())
 	w.Clock = now
 	w.Start()
 	w.Settled()

@@ -106,7 +106,7 @@ func (s *Shipper) copyServer(ctx context.Context, fast bool) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.Close() }() // it was only read from
+	defer func() { _ = c.Close() }() //nolint:contextcheck // goodbye to the server, whoever has gone; it was only read from
 	b, err := c.Base(ctx, "panshi "+st.generation, fast)
 	if err != nil {
 		return err

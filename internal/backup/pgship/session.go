@@ -24,7 +24,7 @@ func (s *Shipper) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer func() { _ = c.Close() }() // what it brought is in the spool, or comes again
+	defer func() { _ = c.Close() }() //nolint:contextcheck // goodbye to the server, whoever has gone; what it brought is in the spool, or comes again
 	if err := s.open(ctx, c); err != nil {
 		return err
 	}
@@ -261,11 +261,11 @@ func (c *cutter) rest(ctx context.Context) error {
 	defer cancel()
 	other, err := pgstream.Connect(ctx, c.s.cfg.URL)
 	if err != nil {
-		return nil //nolint:nilerr // the server is gone: there is no more
+		return nil // the server is gone: there is no more
 	}
 	server, err := other.Identify(ctx)
-	if err := errors.Join(err, other.Close()); err != nil {
-		return nil //nolint:nilerr // the same
+	if err := errors.Join(err, other.Close()); err != nil { //nolint:contextcheck // goodbye, whoever has gone
+		return nil // the same
 	}
 	for c.at < server.End {
 		round, cancel := context.WithTimeout(ctx, firstWait)

@@ -100,7 +100,7 @@ func (s *Shipper) take(ctx context.Context, cipher tink.StreamingAEAD) (err erro
 	}
 	c, err := pgstream.Connect(ctx, s.cfg.URL)
 	if err == nil {
-		return c.Close()
+		return c.Close() //nolint:contextcheck // goodbye, whoever has gone
 	}
 	if errs.CodeOf(err) == "backup_replication_refused" {
 		return err

@@ -183,7 +183,7 @@ func TestABaseThatIsCutOffIsMadeAgain(t *testing.T) {
 func TestPiecesAreMerged(t *testing.T) {
 	t.Parallel()
 	w := pgtest.New(t)
-	now := clock.NewManual(time.Now()) //nolint:forbidigo // a server's clock runs beside it
+	now := clock.NewManual(time.Now())
 	w.Clock = now
 	w.Start()
 	w.Settled()

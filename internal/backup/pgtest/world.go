@@ -4,6 +4,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -52,7 +53,7 @@ func Daily() schedule.Daily { return schedule.NewDaily("a shop", time.UTC) }
 // Start begins to ship; it ends with the test, or with Close.
 func (w *World) Start() {
 	w.t.Helper()
-	var to io.Writer = io.Discard
+	to := io.Discard
 	if testing.Verbose() {
 		to = os.Stderr
 	}
@@ -141,7 +142,7 @@ func (w *World) fits(f spool.File) {
 	bytes := uint64(0)
 	for {
 		data, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		require.NoError(w.t, err)
