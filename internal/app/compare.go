@@ -75,6 +75,9 @@ func planOf(ctx context.Context, restorer *restore.Restorer, from origin, at tim
 	if !ok {
 		return plan, nil, nil
 	}
+	if len(plan.Files) == 0 || sums.Tx < plan.Files[0].Last {
+		return plan, &sums, nil // a whole copy came since: a proof is of that one, and a restore begins with it
+	}
 	plan, err = restorer.Plan(ctx, restore.Target{At: at, Generation: plan.Generation, Via: sums.Tx})
 	return plan, &sums, err
 }

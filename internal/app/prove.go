@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"panshi/internal/backup"
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/pgrestore"
 	"panshi/internal/backup/proof"
@@ -126,6 +127,13 @@ func (p *Prover) verify(ctx context.Context, label string, progress restore.Prog
 		report.Findings = append(report.Findings, manifest.Finding{
 			Kind: manifest.ManifestMissing, Name: manifest.Prefix, Detail: "nothing says what should be here",
 		})
+	}
+	if err == nil {
+		var forged []string
+		forged, err = lease.Unsigned(ctx, from, p.keys.Signer())
+		for _, name := range forged {
+			report.Findings = append(report.Findings, manifest.Finding{Kind: manifest.Forged, Name: name})
+		}
 	}
 	return report, errors.Join(err, release(ctx))
 }

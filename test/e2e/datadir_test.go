@@ -23,6 +23,7 @@ func kept() map[string]string {
 		`^shop\.key$`:                               "bundled",
 		`^shop/keys/[a-z0-9-]+(\.[a-z]+)?\.keyset$`: "bundled",
 		`^shop/keys/[a-z0-9-]+\.secret$`:            "bundled",
+		`^shop/lease\.json$`:                        "derived", // a restored shop is another machine
 		`^shop/(lock|admin\.sock|keys/\.lock)$`:     "derived",
 		`^shop/ship/`:                               "derived", // what is staged is in the spool, too
 		`^shop\.spool/`:                             "derived", // it is the copy

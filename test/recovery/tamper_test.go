@@ -16,6 +16,7 @@ import (
 
 	"panshi/internal/app"
 	"panshi/internal/backup"
+	"panshi/internal/backup/lease"
 	"panshi/internal/backup/manifest"
 	"panshi/internal/backup/seal"
 	"panshi/internal/dirdest"
@@ -101,6 +102,11 @@ func (e *evidence) verify() manifest.Report {
 	e.t.Helper()
 	report, err := manifest.Verify(e.t.Context(), e.dest, seal.Reader{Signer: e.sheet.Signer}, manifest.Options{Label: "nas", Expect: e.expect})
 	require.NoError(e.t, err)
+	forged, err := lease.Unsigned(e.t.Context(), e.dest, e.sheet.Signer)
+	require.NoError(e.t, err)
+	for _, name := range forged {
+		report.Findings = append(report.Findings, manifest.Finding{Kind: manifest.Forged, Name: name})
+	}
 	return report
 }
 

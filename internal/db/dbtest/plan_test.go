@@ -57,9 +57,10 @@ func allowedScans() []scan {
 // tools are packages whose statements never run on a shop that is open.
 func tools() map[string]string {
 	return map[string]string{
-		"internal/bench/":        "works on scratch data of its own, and refuses a shop's",
-		"internal/backup/drill/": "takes copies apart that were restored to be taken apart",
-		"internal/migrate/":      "moves a shop that is stopped, and opens the first and the last row of three tables",
+		"internal/bench/":         "works on scratch data of its own, and refuses a shop's",
+		"internal/backup/drill/":  "takes copies apart that were restored to be taken apart",
+		"internal/backup/pgtest/": "writes to the server of a test",
+		"internal/migrate/":       "moves a shop that is stopped, and opens the first and the last row of three tables",
 	}
 }
 
@@ -114,6 +115,10 @@ func TestNoStatementReadsAWholeTable(t *testing.T) {
 				continue
 			}
 			tables, err := planner.Scans(text)
+			if dir := tool(s.Where); err != nil && dir != "" { // put together when it runs
+				used[dir] = true
+				continue
+			}
 			if err != nil {
 				t.Errorf("%s: %s: %v", s.Where, engine, err)
 			}
