@@ -54,7 +54,7 @@ func (r *Restorer) Holds(ctx context.Context, want restore.Target) (bool, error)
 	if newest.Name == "" {
 		return false, nil
 	}
-	content, err := r.open(ctx, newest)
+	content, err := restore.Open(ctx, r.source, r.cipher, newest)
 	if err != nil {
 		return false, err
 	}
@@ -190,7 +190,7 @@ func (r *Restorer) read(ctx context.Context, f spool.File) (head pgwal.Head, end
 
 // each hands over the bytes of a file, each with the number of those before.
 func (r *Restorer) each(ctx context.Context, f spool.File, hand func(data []byte, before uint64) error) (head pgwal.Head, end pgwal.End, err error) {
-	content, err := r.open(ctx, f)
+	content, err := restore.Open(ctx, r.source, r.cipher, f)
 	if err != nil {
 		return head, end, err
 	}
@@ -214,19 +214,4 @@ func (r *Restorer) each(ctx context.Context, f spool.File, hand func(data []byte
 	}
 	end, err = in.End()
 	return in.Head, end, err
-}
-
-func (r *Restorer) open(ctx context.Context, f spool.File) (io.ReadCloser, error) {
-	raw, err := r.source.Open(ctx, f.Name)
-	if err != nil {
-		return nil, err
-	}
-	content, err := spool.Decrypt(r.cipher, f.Name, raw)
-	if err != nil {
-		return nil, errors.Join(err, raw.Close())
-	}
-	return struct {
-		io.Reader
-		io.Closer
-	}{content, raw}, nil
 }

@@ -38,7 +38,7 @@ func (r *Restorer) fill(ctx context.Context, plan Plan, file *os.File, via func(
 }
 
 func (r *Restorer) fillOne(ctx context.Context, f spool.File, p *pages) error {
-	content, err := r.open(ctx, f)
+	content, err := Open(ctx, r.source, r.cipher, f)
 	if err != nil {
 		return err
 	}

@@ -80,7 +80,7 @@ func (r *Restorer) proveOne(ctx context.Context, f spool.File) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	content, err := r.open(ctx, f)
+	content, err := Open(ctx, r.source, r.cipher, f)
 	if err != nil {
 		return err
 	}
@@ -109,12 +109,13 @@ func Named(f spool.File, err error) error {
 		"a file of the backup is damaged, or not the one that its name says: "+string(f.Name)).With("file", string(f.Name))
 }
 
-func (r *Restorer) open(ctx context.Context, f spool.File) (io.ReadCloser, error) {
-	raw, err := r.source.Open(ctx, f.Name)
+// Open reads what cipher opens of a file of a source.
+func Open(ctx context.Context, from Source, cipher tink.StreamingAEAD, f spool.File) (io.ReadCloser, error) {
+	raw, err := from.Open(ctx, f.Name)
 	if err != nil {
 		return nil, err
 	}
-	content, err := spool.Decrypt(r.cipher, f.Name, raw)
+	content, err := spool.Decrypt(cipher, f.Name, raw)
 	if err != nil {
 		return nil, errors.Join(err, raw.Close())
 	}
