@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"panshi/internal/db"
 	"panshi/test/kit"
 )
 
@@ -23,6 +24,7 @@ func ofStandby(point string) bool {
 // to the destination is there, and the old machine stays out.
 func crashStandby(t *testing.T, point string) {
 	t.Helper()
+	kit.OnlyOn(t, db.SQLite, "a database server has standbys of its own")
 	platform := kit.NewPlatform(t)
 	dir := filepath.Join(t.TempDir(), "nas")
 	shop := kit.Stopped(t, platform, kit.Nas(dir))
