@@ -50,7 +50,7 @@ func TestSameFileAtOnce(t *testing.T) {
 			require.EqualValues(t, 50, s.level("KEY").Available)
 			// Who came when the other had ended began anew, and found all of it there.
 			again := s.count(`SELECT COUNT(*) FROM import_batches`) - 1
-			require.EqualValues(t, 1+51*again, s.count(`SELECT COUNT(*) FROM import_findings`))
+			require.Equal(t, 1+51*again, s.count(`SELECT COUNT(*) FROM import_findings`))
 		}
 		s.sound()
 	}
