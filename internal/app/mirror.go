@@ -144,7 +144,7 @@ func (c *copies) close() error {
 		return nil
 	}
 	seen := m.Looks()
-	m.Notice()
+	m.Finish()
 	now := clock.System{}.Now
 	for end := now().Add(lastMirroring); now().Before(end) && !m.caughtUp(seen); {
 		time.Sleep(mirrorPoll / 5)
@@ -159,10 +159,10 @@ func (c *copies) close() error {
 }
 
 // caughtUp tells whether every destination that does not fail has everything
-// that the source showed since it was seen so many times. One look may have
-// begun before.
+// that the source showed since it was seen so many times, in manifests, too. One
+// look may have begun before.
 func (m *mirroring) caughtUp(seen int) bool {
-	return m.Looks() >= seen+2 && !slices.ContainsFunc(m.Status(), func(s mirror.Status) bool { return s.Code == "" && s.Pending > 0 })
+	return m.Looks() >= seen+2 && !slices.ContainsFunc(m.Status(), func(s mirror.Status) bool { return s.Code == "" && (s.Pending > 0 || s.Listed < s.Objects) })
 }
 
 // told is the status of every destination.

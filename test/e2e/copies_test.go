@@ -98,6 +98,9 @@ func TestAnAlteredCopyIsRefused(t *testing.T) {
 	shop, dir, sheet := nas(t, kit.NewPlatform(t))
 	shop.AwaitCopied()
 	require.Zero(t, shop.Stop(20*time.Second))
+	r := withNas(shop, dir, "backup", "verify", "--json")
+	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	require.Regexp(t, `"unlisted": ?0\b`, r.Out, "a clean stop leaves nothing that no manifest has")
 	var full string
 	require.NoError(t, filepath.WalkDir(filepath.Join(dir, "seg"), func(path string, entry os.DirEntry, err error) error {
 		if err == nil && !entry.IsDir() && (full == "" || path < full) {
@@ -123,7 +126,7 @@ func TestAnAlteredCopyIsRefused(t *testing.T) {
 	require.NoError(t, os.Remove(full))
 	refused("an object is missing")
 	require.NoError(t, os.WriteFile(full, content, 0o600))
-	r := shop.RunEnv(nil, "restore", "--from", dir, "--to", to, "--sheet", sheet)
+	r = shop.RunEnv(nil, "restore", "--from", dir, "--to", to, "--sheet", sheet)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 }
 

@@ -224,6 +224,19 @@ func TestEveryTamperedObjectOfADestinationIsSeen(t *testing.T) {
 	require.NoError(t, e.restored())
 }
 
+// free is a name that is another one in its last digit and stands for nothing.
+func (e *evidence) free(name string) string {
+	e.t.Helper()
+	for _, digit := range "0123456789" {
+		next := name[:len(name)-1] + string(digit)
+		if _, err := os.Stat(e.path(next)); os.IsNotExist(err) {
+			return next
+		}
+	}
+	e.t.Fatal("every digit is taken: " + name)
+	return ""
+}
+
 // tamper does one thing to one of some objects, and takes it back.
 func (e *evidence) tamper(dice *rand.Rand, how int, of []string) {
 	e.t.Helper()
@@ -247,8 +260,7 @@ func (e *evidence) tamper(dice *rand.Rand, how int, of []string) {
 		e.write(other, one)
 		what += " exchanged with " + other
 	default:
-		next := name[:len(name)-1] + string('0'+(name[len(name)-1]-'0'+1)%10) // another digit is another name
-		require.NoFileExists(e.t, e.path(next))
+		next := e.free(name)
 		e.write(next, one)
 		require.Error(e.t, e.verify().Err(), "%s doubled as %s", name, next)
 		e.write(next, nil)

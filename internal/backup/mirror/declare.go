@@ -24,7 +24,7 @@ func splitBrain(name string) error {
 func (c *copier) declare(ctx context.Context) error {
 	now := c.m.cfg.Clock.Now()
 	if c.state.pending == nil {
-		if len(c.state.added)+len(c.state.removed) == 0 && !c.attestDue(now) || now.Before(c.nextList) {
+		if len(c.state.added)+len(c.state.removed) == 0 && !c.attestDue(now) || now.Before(c.nextList) && !c.m.finishing.Load() {
 			return nil
 		}
 		if err := c.decide(ctx); err != nil {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"panshi/internal/backup"
@@ -27,14 +28,15 @@ type Mirror struct {
 	seal sync.Mutex    // held while a large file is sealed: one at a time
 	work sync.WaitGroup
 
-	mu       sync.Mutex
-	items    map[string]*item // by name; guarded by mu
-	staging  map[string]bool  // large files that are being sealed; guarded by mu
-	released map[string]bool  // names that the source was told to remove and still shows; guarded by mu
-	looks    int              // how often all of the source was seen; guarded by mu
-	lastSeen time.Time        // of the newest file that ever came; guarded by mu
-	shown    time.Time        // up to when all that happened was seen; guarded by mu
-	holds    int              // guarded by mu: restores of this process that run
+	finishing atomic.Bool
+	mu        sync.Mutex
+	items     map[string]*item // by name; guarded by mu
+	staging   map[string]bool  // large files that are being sealed; guarded by mu
+	released  map[string]bool  // names that the source was told to remove and still shows; guarded by mu
+	looks     int              // how often all of the source was seen; guarded by mu
+	lastSeen  time.Time        // of the newest file that ever came; guarded by mu
+	shown     time.Time        // up to when all that happened was seen; guarded by mu
+	holds     int              // guarded by mu: restores of this process that run
 }
 
 // New checks the settings, makes the local directory and reads the journals.
@@ -100,6 +102,16 @@ func (m *Mirror) close() error {
 
 // Notice says that the source has new files, so that nobody waits for Poll.
 func (m *Mirror) Notice() { nudge(m.wake) }
+
+// Finish has all that arrives listed at once from now on, because the process
+// ends: what a destination has is in a signed manifest then, not only there.
+func (m *Mirror) Finish() {
+	m.finishing.Store(true)
+	for _, c := range m.copiers {
+		nudge(c.wake)
+	}
+	m.Notice()
+}
 
 // Looks is how often all that the source shows was seen.
 func (m *Mirror) Looks() int {
