@@ -61,15 +61,18 @@ func twoPlaces(t *testing.T, platform *kit.Platform) (shop *kit.Shop, near, far,
 	near = filepath.Join(t.TempDir(), "near")
 	shop = kit.Stopped(t, platform)
 	shop.Config = filepath.Join(t.TempDir(), "panshi.yaml")
-	require.NoError(t, os.WriteFile(shop.Config, []byte("backup:\n  destinations:\n"+
-		"    - {label: near, kind: directory, region: basement, same_device: true, dir: "+near+"}\n"+
-		"    - {label: far, kind: directory, region: attic, dir: "+far+"}\n"), 0o600))
-	r := shop.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	sheet = filepath.Join(t.TempDir(), "sheet.txt")
-	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
+	require.NoError(t, os.WriteFile(shop.Config, nearAndFar(near, far), 0o600))
+	sheet = shop.NewSheet()
 	shop.Start()
 	return shop, near, far, sheet
+}
+
+// nearAndFar are the settings of two directories, of which far is on another
+// device.
+func nearAndFar(near, far string) []byte {
+	return []byte("backup:\n  destinations:\n" +
+		"    - {label: near, kind: directory, region: basement, same_device: true, dir: " + near + "}\n" +
+		"    - {label: far, kind: directory, region: attic, dir: " + far + "}\n")
 }
 
 // drills runs a drill command and gives its reports by drill.

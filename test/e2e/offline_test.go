@@ -74,7 +74,7 @@ func TestADiskInADrawerBringsTheShopBack(t *testing.T) {
 	spool := shop.Data + ".spool"
 	require.NoError(t, os.Rename(spool, spool+".away"))
 	require.NotContains(t, run(1), "remove me", "there is nothing to copy from")
-	require.Contains(t, run(0, "--from", "nas", "--set", kit.NasSetting(nasDir)), "remove me", "the spool is gone")
+	require.Contains(t, run(0, "--from", "nas", "--set", kit.Nas(nasDir)), "remove me", "the spool is gone")
 	require.NoError(t, os.RemoveAll(spool))
 	require.NoError(t, os.Rename(spool+".away", spool))
 	theRefusals(t, shop, platform, disk)
@@ -155,8 +155,7 @@ func theRefusals(t *testing.T, shop *kit.Shop, platform *kit.Platform, disk stri
 	require.Empty(t, entries, "nothing was written")
 
 	other := kit.Stopped(t, platform)
-	r = other.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	other.NewSheet()
 	other.Start()
 	r = other.Run("backup", "offline", "--to", disk)
 	require.Equal(t, 1, r.Code, "%s%s", r.Out, r.Err)

@@ -17,7 +17,7 @@ import (
 // withNas runs a command that knows the destination of nas, as one with the
 // shop's configuration file does.
 func withNas(shop *kit.Shop, dir string, args ...string) kit.Result {
-	return shop.Run(append(args, "--set", kit.NasSetting(dir))...)
+	return shop.Run(append(args, "--set", kit.Nas(dir))...)
 }
 
 // checklist asks the shop for its items, by name.

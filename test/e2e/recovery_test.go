@@ -66,9 +66,7 @@ func newScene(t *testing.T) *scene {
 	s := &scene{t: t, platform: kit.NewPlatform(t), book: &kit.Book{}, copy: filepath.Join(t.TempDir(), "copy"), far: otherDisk(t), usb: t.TempDir()}
 	s.shop = kit.Stopped(t, s.platform)
 	s.shop.Config = filepath.Join(t.TempDir(), "panshi.yaml")
-	require.NoError(t, os.WriteFile(s.shop.Config, []byte("backup:\n  destinations:\n"+
-		"    - {label: near, kind: directory, region: basement, same_device: true, dir: "+s.copy+"}\n"+
-		"    - {label: far, kind: directory, region: attic, dir: "+s.far+"}\n"), 0o600))
+	require.NoError(t, os.WriteFile(s.shop.Config, nearAndFar(s.copy, s.far), 0o600))
 	r := s.shop.Run("key", "recovery", "new")
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	require.NoError(t, os.WriteFile(filepath.Join(s.usb, "sheet.txt"), []byte(r.Out), 0o600))

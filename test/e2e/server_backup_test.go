@@ -39,10 +39,7 @@ func onServer(t *testing.T, platform *kit.Platform, more string) (shop *kit.Shop
 	shop.UseServer(node.URL("shop"))
 	r := shop.Run("demo")
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	r = shop.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	sheet = filepath.Join(t.TempDir(), "sheet.txt")
-	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
+	sheet = shop.NewSheet()
 	shop.Start()
 	return shop, node, dir, sheet
 }

@@ -18,7 +18,7 @@ func TestTheStandbyFollowsABucket(t *testing.T) {
 	platform := kit.NewPlatform(t)
 	cloud := kit.NewBucket(t)
 	primary := kit.Stopped(t, platform, cloud.Setting)
-	sheet := primary.Sheet(t)
+	sheet := primary.NewSheet()
 	r := primary.Run("key", "destination", "put", "cloud", cloud.Credential)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	primary.Start()

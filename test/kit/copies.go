@@ -31,17 +31,23 @@ func NewCopied(t testing.TB, p *Platform, settings ...string) *Copied {
 func StoppedCopied(t testing.TB, p *Platform, settings ...string) *Copied {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "nas")
-	shop := Stopped(t, p, append(settings, NasSetting(dir))...)
+	shop := Stopped(t, p, append(settings, Nas(dir))...)
 	require.Error(t, shop.TryStart(), "there is no sheet to seal to")
-	r := shop.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	sheet := filepath.Join(t.TempDir(), "sheet.txt")
-	require.NoError(t, os.WriteFile(sheet, []byte(r.Out), 0o600))
-	return &Copied{shop, dir, sheet}
+	return &Copied{shop, dir, shop.NewSheet()}
 }
 
-// NasSetting makes a directory the one destination, called nas.
-func NasSetting(dir string) string {
+// NewSheet prints the recovery sheet of a shop that has none, into a file.
+func (s *Shop) NewSheet() (path string) {
+	s.t.Helper()
+	r := s.Run("key", "recovery", "new")
+	require.Zero(s.t, r.Code, "%s%s", r.Out, r.Err)
+	path = filepath.Join(s.t.TempDir(), "sheet.txt")
+	require.NoError(s.t, os.WriteFile(path, []byte(r.Out), 0o600))
+	return path
+}
+
+// Nas makes a directory the one destination, called nas.
+func Nas(dir string) string {
 	return "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: " + dir + "}]"
 }
 
@@ -55,11 +61,12 @@ type Copies struct {
 
 // Copy is one destination of Copies.
 type Copy struct {
-	Label      string   `json:"label"`
-	Restorable bool     `json:"restorable"`
-	Pending    int      `json:"pending"`
-	Failure    string   `json:"failure"`
-	Alarms     []string `json:"alarms"`
+	Label      string    `json:"label"`
+	Restorable bool      `json:"restorable"`
+	To         time.Time `json:"to"` // a restore from it gets so far
+	Pending    int       `json:"pending"`
+	Failure    string    `json:"failure"`
+	Alarms     []string  `json:"alarms"`
 }
 
 // Copies asks how far the copies are. A shipment that failed is no failure of
@@ -71,23 +78,25 @@ func (s *Shop) Copies() (c Copies) {
 	return c
 }
 
-// AwaitCopied waits until the spool has all that was committed, and every
-// destination all that the spool has. The mirror looks a few times a second, so
-// that only what holds for longer counts.
+// AwaitCopied waits until every destination has all that was committed when it is
+// called. Either nothing is left to copy, for longer than a moment, since the
+// mirror looks a few times a second; or, where a database server never rests, the
+// destinations reach beyond the call.
 func (s *Shop) AwaitCopied() {
 	s.t.Helper()
 	var c Copies
-	held, at := 0, uint64(0)
+	held, at, asked := 0, uint64(0), time.Now()
 	require.Eventually(s.t, func() bool {
 		c = s.Copies()
-		all := c.Lag == 0 && len(c.Destinations) > 0
+		all, beyond := c.Lag == 0 && len(c.Destinations) > 0, len(c.Destinations) > 0
 		for _, d := range c.Destinations {
 			all = all && d.Restorable && d.Pending == 0
+			beyond = beyond && d.Restorable && d.To.After(asked.Add(time.Second))
 		}
 		if held++; !all || c.Transaction != at {
 			held, at = 0, c.Transaction
 		}
-		return held >= 3
+		return held >= 3 || beyond
 	}, time.Minute, 200*time.Millisecond, "%+v", &c)
 }
 

@@ -3,9 +3,6 @@ package kit
 import (
 	"encoding/json"
 	"net/http"
-	"os"
-	"path/filepath"
-	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -51,19 +48,4 @@ func (s *Shop) AwaitFollowed() {
 		b = s.Behind()
 		return b.Transaction > 0 && b.Behind == 0 && b.Seconds < 3 && b.Failure == ""
 	}, time.Minute, 200*time.Millisecond, "%+v", &b)
-}
-
-// Nas is the setting of one destination in a directory.
-func Nas(dir string) string {
-	return "backup.destinations=[{label: nas, kind: directory, region: basement, same_device: true, dir: " + dir + "}]"
-}
-
-// Sheet prints the recovery sheet of a shop that has none, into a file.
-func (s *Shop) Sheet(t testing.TB) (path string) {
-	t.Helper()
-	r := s.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
-	path = filepath.Join(t.TempDir(), "sheet.txt")
-	require.NoError(t, os.WriteFile(path, []byte(r.Out), 0o600))
-	return path
 }

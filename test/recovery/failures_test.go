@@ -99,7 +99,7 @@ func TestCopiesWithoutKeysOrManifestsAreNoBackup(t *testing.T) {
 	for _, part := range []string{"box/keys", "manifest", "seg"} {
 		away := filepath.Join(t.TempDir(), "away")
 		require.NoError(t, os.Rename(filepath.Join(c.Nas, part), away))
-		r := c.Run("backup", "verify", "nas", "--set", kit.NasSetting(c.Nas))
+		r := c.Run("backup", "verify", "nas", "--set", kit.Nas(c.Nas))
 		require.Equal(t, 4, r.Code, "%s: %s%s", part, r.Out, r.Err)
 		to := filepath.Join(t.TempDir(), "to")
 		r = c.RestoreFrom(c.Nas, to)
@@ -178,9 +178,8 @@ func TestAStrangersPlaceIsNotTaken(t *testing.T) {
 	c.AwaitCopied()
 	require.Zero(t, c.Stop(20*time.Second))
 	before := tree(t, c.Nas)
-	stranger := kit.Stopped(t, nil, kit.NasSetting(c.Nas))
-	r := stranger.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	stranger := kit.Stopped(t, nil, kit.Nas(c.Nas))
+	stranger.NewSheet()
 	require.ErrorContains(t, stranger.TryStart(), "two shops must not share one destination")
 	stranger.Start("PANSHI_BACKUP__LEASE__AT=off") // as where a destination keeps no lease
 	var told kit.Copies
@@ -193,7 +192,7 @@ func TestAStrangersPlaceIsNotTaken(t *testing.T) {
 	require.Zero(t, stranger.Stop(20*time.Second))
 	require.Equal(t, before, tree(t, c.Nas))
 	loseMachine(t, c)
-	r = c.RestoreFrom(c.Nas, c.Data)
+	r := c.RestoreFrom(c.Nas, c.Data)
 	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
 	c.Start()
 	_, err := c.Client().Order(t.Context(), first)

@@ -70,8 +70,7 @@ func TestNoByteOfACopyTells(t *testing.T) {
 	p := newPlaces(t)
 	platform := kit.NewPlatform(t)
 	shop := kit.Stopped(t, platform, p.settings)
-	r := shop.Run("key", "recovery", "new")
-	require.Zero(t, r.Code, "%s%s", r.Out, r.Err)
+	shop.NewSheet()
 	for label, file := range p.credentials {
 		r := shop.Run("key", "destination", "put", label, file)
 		require.Zero(t, r.Code, "%s%s", r.Out, r.Err)

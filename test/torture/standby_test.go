@@ -28,7 +28,7 @@ func crashStandby(t *testing.T, point string) {
 	platform := kit.NewPlatform(t)
 	dir := filepath.Join(t.TempDir(), "nas")
 	shop := kit.Stopped(t, platform, kit.Nas(dir))
-	sheet := shop.Sheet(t)
+	sheet := shop.NewSheet()
 	shop.Start()
 	sku := shop.Client().DemoCard(t)
 	book := &kit.Book{}
