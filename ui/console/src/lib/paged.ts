@@ -59,6 +59,8 @@ export function usePaged<T>(fetch: (cursor: string) => Promise<Page<T>>) {
   };
 }
 
+export type Paged = ReturnType<typeof usePaged<unknown>>;
+
 /** One thing that a page shows. */
 export function useLoaded<T>(fetch: () => Promise<T>) {
   const value = shallowRef<T>();
@@ -99,8 +101,6 @@ export function useDeed() {
   }
   return { busy, fault, run };
 }
-
-export type Deed = ReturnType<typeof useDeed>;
 
 /** Faults are shown; anything else is a mistake in this program and belongs to the console. */
 export function faultFrom(error: unknown): Fault {
