@@ -1,6 +1,7 @@
 package access
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
@@ -113,6 +114,16 @@ func checkWords(field, text string, least int) error {
 		return errs.Field(field, "too_long", "the text is too long")
 	}
 	return nil
+}
+
+// AskApprovalTx is RequestApprovalTx for who makes the present request, of an
+// effect that is kept as JSON (r.Exact).
+func AskApprovalTx(ctx context.Context, tx *db.Tx, v *vault.Vault, r ApprovalRequest, exact any) (a Approval, err error) {
+	if r.Exact, err = json.Marshal(exact); err != nil {
+		return a, err
+	}
+	actor, request := audit.Origin(ctx)
+	return RequestApprovalTx(tx, v, Maker{Actor: actor, RequestID: request}, r)
 }
 
 // RequestApprovalTx writes a request in the caller's transaction. One that

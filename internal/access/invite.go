@@ -73,16 +73,11 @@ func (s *Service) Invite(ctx context.Context, p Principal, role Role, reason str
 		return "", Approval{}, errInviteRole
 	}
 	token = newToken()
-	exact, err := json.Marshal(exactInvite{TokenHash: hashToken(token), Role: role})
-	if err != nil {
-		return "", Approval{}, err
-	}
-	actor, request := audit.Origin(ctx)
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
-		a, err = RequestApprovalTx(tx, s.vault, Maker{Actor: actor, RequestID: request}, ApprovalRequest{
+		a, err = AskApprovalTx(ctx, tx, s.vault, ApprovalRequest{
 			MerchantID: p.MerchantID, Kind: ApproveInvite, SubjectKind: "staff", SubjectID: id.New(), Reason: reason,
-			Detail: map[string]string{"role": string(role)}, Exact: exact,
-		})
+			Detail: map[string]string{"role": string(role)},
+		}, exactInvite{TokenHash: hashToken(token), Role: role})
 		return err
 	})
 	if err != nil {

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"panshi/internal/access"
-	"panshi/internal/audit"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -42,17 +41,6 @@ type exactRefund struct {
 	Target
 }
 
-// requestTx asks for an approval; exact becomes JSON.
-func (s *Service) requestTx(ctx context.Context, tx *db.Tx, r access.ApprovalRequest, exact any) (access.Approval, error) {
-	raw, err := json.Marshal(exact)
-	if err != nil {
-		return access.Approval{}, err
-	}
-	r.Exact = raw
-	actor, request := audit.Origin(ctx)
-	return access.RequestApprovalTx(tx, s.vault, access.Maker{Actor: actor, RequestID: request}, r)
-}
-
 // decisionOf reads an approved request.
 func decisionOf[T any](d access.Decision) (exact T, by origin, err error) {
 	err = json.Unmarshal(d.Exact, &exact)
@@ -77,7 +65,7 @@ func (s *Service) RequestRefund(ctx context.Context, r RefundRequest) (a access.
 		if err != nil {
 			return err
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: o.MerchantID, Kind: ApproveRefund, SubjectKind: "order", SubjectID: o.ID, Amount: p.total, Reason: r.Reason,
 			Detail: r.detail(map[string]string{"order_no": o.No}),
 		}, exactRefund{o.ID, p.total.Minor, r.Reason, r.Part, r.Target})
@@ -118,7 +106,7 @@ func (s *Service) RequestHoldRefund(ctx context.Context, merchantID, holdID id.I
 		if h.OrderID.IsZero() {
 			return errHoldAction
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveHoldRefund, SubjectKind: "hold", SubjectID: h.ID, Amount: h.Amount, Reason: reason,
 			Detail: map[string]string{"hold_reason": h.Reason, "hold": h.Detail},
 		}, exactRefund{Subject: h.ID, Minor: h.Amount.Minor, Reason: reason})
@@ -155,7 +143,7 @@ func (s *Service) RequestRefundLimit(ctx context.Context, merchantID id.ID, mino
 		if err != nil {
 			return err
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveLimit, SubjectKind: "merchant", SubjectID: merchantID, Reason: reason,
 			Detail: map[string]string{"from": strconv.FormatInt(before, 10), "to": strconv.FormatInt(minor, 10)},
 		}, exactLimit{minor})

@@ -124,7 +124,7 @@ func (s *Service) RequestGrant(ctx context.Context, merchantID id.ID, g Grant) (
 		if err != nil {
 			return err
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveGrant, SubjectKind: "credit", SubjectID: subject, Amount: amount,
 			Reason: g.Reason, Detail: detail,
 		}, exact)
@@ -201,7 +201,7 @@ func (s *Service) RequestTakeBack(ctx context.Context, merchantID, creditID id.I
 		if c.Balance.Minor < minor {
 			return account.Insufficient(money.Of(minor-c.Balance.Minor, c.Balance.Currency))
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveTakeBack, SubjectKind: "credit", SubjectID: c.ID,
 			Amount: money.Of(minor, c.Balance.Currency), Reason: reason, Detail: creditDetail(c),
 		}, exactTakeBack{c.ID, minor, reason})

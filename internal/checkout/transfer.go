@@ -60,7 +60,7 @@ func (s *Service) ConfirmTransfer(ctx context.Context, merchantID id.ID, t Trans
 		if err := confirmableTx(tx, p, t.Reference); err != nil {
 			return err
 		}
-		a, err = s.requestTx(ctx, tx, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveTransfer, SubjectKind: "payment", SubjectID: p.ID,
 			Amount: money.Of(t.Received, p.Amount.Currency), Reason: t.Reason,
 			Detail: map[string]string{

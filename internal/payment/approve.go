@@ -61,7 +61,7 @@ func (a *Accounts) RequestPut(ctx context.Context, acc Account, config []byte, r
 			}
 			subject, change, acc.Position = old.ID, "replace", old.Position
 		}
-		out, err = a.requestTx(ctx, tx, access.ApprovalRequest{
+		out, err = access.AskApprovalTx(ctx, tx, a.vault, access.ApprovalRequest{
 			MerchantID: acc.MerchantID, Kind: ApprovePut, SubjectKind: "payment_account", SubjectID: subject, Reason: reason,
 			Detail: map[string]string{
 				"change": change, "provider": acc.Provider, "method": acc.Method, "external_ref": acc.ExternalRef,
@@ -96,20 +96,12 @@ func (a *Accounts) RequestRules(ctx context.Context, merchantID, accountID id.ID
 		}
 		detail := acc.rulesTold()
 		detail["provider"], detail["name"] = acc.Provider, acc.Name
-		out, err = a.requestTx(ctx, tx, access.ApprovalRequest{
+		out, err = access.AskApprovalTx(ctx, tx, a.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveRules, SubjectKind: "payment_account", SubjectID: acc.ID, Reason: reason, Detail: detail,
 		}, exactRules{acc.ID, c})
 		return err
 	})
 	return out, err
-}
-
-func (a *Accounts) requestTx(ctx context.Context, tx *db.Tx, r access.ApprovalRequest, exact any) (out access.Approval, err error) {
-	if r.Exact, err = json.Marshal(exact); err != nil {
-		return out, err
-	}
-	actor, request := audit.Origin(ctx)
-	return access.RequestApprovalTx(tx, a.vault, access.Maker{Actor: actor, RequestID: request}, r)
 }
 
 func (a *Accounts) approvedPutTx(tx *db.Tx, d access.Decision) error {

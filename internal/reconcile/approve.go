@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"panshi/internal/access"
-	"panshi/internal/audit"
 	"panshi/internal/db"
 	"panshi/internal/errs"
 	"panshi/internal/id"
@@ -38,11 +37,6 @@ func (s *Service) RequestAdjust(ctx context.Context, merchantID, caseID id.ID, v
 	if err := v.validate(); err != nil {
 		return a, err
 	}
-	exact, err := json.Marshal(exactAdjust{caseID, v})
-	if err != nil {
-		return a, err
-	}
-	actor, request := audit.Origin(ctx)
 	err = s.db.Update(ctx, func(tx *db.Tx) error {
 		c, d, err := decidableTx(tx, merchantID, caseID, v)
 		if err != nil {
@@ -51,10 +45,10 @@ func (s *Service) RequestAdjust(ctx context.Context, merchantID, caseID id.ID, v
 		detail := c.detail(d)
 		maps.DeleteFunc(detail, func(name, _ string) bool { return name == "reason" || name == "decision" || name == "adjusted" })
 		detail["decision"], detail["books"] = string(v.Decision), strconv.FormatInt(v.Amount, 10)
-		a, err = access.RequestApprovalTx(tx, s.vault, access.Maker{Actor: actor, RequestID: request}, access.ApprovalRequest{
+		a, err = access.AskApprovalTx(ctx, tx, s.vault, access.ApprovalRequest{
 			MerchantID: merchantID, Kind: ApproveAdjust, SubjectKind: "reconcile_case", SubjectID: c.ID,
-			Amount: money.Of(max(v.Amount, -v.Amount), money.Currency(c.Currency)), Reason: strings.TrimSpace(v.Reason), Detail: detail, Exact: exact,
-		})
+			Amount: money.Of(max(v.Amount, -v.Amount), money.Currency(c.Currency)), Reason: strings.TrimSpace(v.Reason), Detail: detail,
+		}, exactAdjust{caseID, v})
 		return err
 	})
 	return a, err

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net/url"
@@ -72,10 +71,4 @@ func ParseBase(s, domain string) (string, error) {
 		return "", errors.New("the platform itself must be reached by https")
 	}
 	return strings.TrimRight(u.String(), "/"), nil
-}
-
-// Readable tells whether bytes are UTF-8 text without NUL and without the mark
-// that a decoder leaves for what it could not read.
-func Readable(text []byte) bool {
-	return utf8.Valid(text) && !bytes.ContainsRune(text, 0) && !bytes.ContainsRune(text, utf8.RuneError)
 }
