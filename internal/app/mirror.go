@@ -57,8 +57,7 @@ type mirroring struct {
 func (c Config) mirrorDir() string { return filepath.Join(c.spoolDir(), "mirror") }
 
 // start copies the spool of what ships to the destinations of cfg, if there are
-// any. It runs until close.
-// Nothing leaves while fence fails.
+// any. It runs until close, and nothing leaves while fence fails.
 func (c *copies) start(ctx context.Context, cfg Config, d db.DB, by spooled, fence *leasing, log *slog.Logger) error {
 	if !c.wanted {
 		return nil

@@ -25,7 +25,7 @@ import (
 // Promote makes a shop of the standby in cfg.Data, which no process serves. When
 // it returns nil the shop holds the lease and may be served; that does not happen
 // here. What was cut off is done again from where it stood. Codes: those of
-// lease.Take and standby.CatchUp, standby_missing, standby_no_lease.
+// lease.Hold and standby.CatchUp, standby_missing, standby_no_lease.
 func Promote(ctx context.Context, cfg Config, r FollowRequest, how adminsock.PromoteRequest, log *slog.Logger, progress func(step string)) (adminsock.Promoted, error) {
 	if _, err := standby.Load(cfg.Data); err != nil {
 		return adminsock.Promoted{}, err

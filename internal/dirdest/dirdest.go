@@ -108,6 +108,17 @@ func (d *Dest) mounted() error {
 
 // Put stores a new object (see backup.Destination).
 func (d *Dest) Put(ctx context.Context, name string, body backup.Body) error {
+	return d.store(ctx, name, func() (*os.File, error) {
+		tmp, err := d.write(ctx, name, body)
+		if err != nil {
+			err = failure("put", name, err)
+		}
+		return tmp, err
+	})
+}
+
+// store places what write makes of a new object.
+func (d *Dest) store(ctx context.Context, name string, write func() (*os.File, error)) error {
 	if err := backup.ValidName(name); err != nil {
 		return err
 	}
@@ -117,9 +128,9 @@ func (d *Dest) Put(ctx context.Context, name string, body backup.Body) error {
 	if _, err := os.Lstat(d.path(name)); err == nil {
 		return backup.Exists(name, nil)
 	}
-	tmp, err := d.write(ctx, name, body)
+	tmp, err := write()
 	if err != nil {
-		return failure("put", name, err)
+		return err
 	}
 	defer discard(tmp)
 	if err := d.place(tmp.Name(), d.path(name)); err != nil {

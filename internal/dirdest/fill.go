@@ -6,8 +6,6 @@ import (
 	"io"
 	"os"
 	"syscall"
-
-	"panshi/internal/backup"
 )
 
 // Fill stores a new object that fill writes, for who cannot tell its digest
@@ -15,35 +13,24 @@ import (
 // what Put promises, and fails as Put does; an error of fill that is none of the
 // disk comes back as it is.
 func (d *Dest) Fill(ctx context.Context, name string, fill func(io.Writer) error) error {
-	if err := backup.ValidName(name); err != nil {
-		return err
-	}
-	if err := errors.Join(ctx.Err(), d.mounted()); err != nil {
-		return failure("put", name, err)
-	}
-	if _, err := os.Lstat(d.path(name)); err == nil {
-		return backup.Exists(name, nil)
-	}
-	sink := &sink{ctx: ctx}
-	var filled error
-	tmp, err := d.scratchFile(func(f io.Writer) error {
-		sink.w = f
-		filled = fill(sink)
-		return filled
+	return d.store(ctx, name, func() (*os.File, error) {
+		sink := &sink{ctx: ctx}
+		var filled error
+		tmp, err := d.scratchFile(func(f io.Writer) error {
+			sink.w = f
+			filled = fill(sink)
+			return filled
+		})
+		switch {
+		case sink.err != nil:
+			return nil, failure("put", name, sink.err) // whatever fill made of it
+		case filled != nil:
+			return nil, filled
+		case err != nil:
+			return nil, failure("put", name, err)
+		}
+		return tmp, nil
 	})
-	switch {
-	case sink.err != nil:
-		return failure("put", name, sink.err) // whatever fill made of it
-	case filled != nil:
-		return filled
-	case err != nil:
-		return failure("put", name, err)
-	}
-	defer discard(tmp)
-	if err := d.place(tmp.Name(), d.path(name)); err != nil {
-		return failure("put", name, err)
-	}
-	return nil
 }
 
 // sink remembers what the disk said, and fails when its context has ended.

@@ -162,9 +162,6 @@ func notNull(s *huma.Schema) {
 // Err gives everything that Register complained about, nil if nothing.
 func (a *API) Err() error { return a.err }
 
-// Spec gives the OpenAPI document as JSON. It is made at the first call.
-func (a *API) Spec() ([]byte, error) { return a.spec() }
-
 // check finds what is missing in op beside what Audience.check finds.
 func (a *API) check(op Operation) error {
 	complain := func(what string) error {

@@ -153,15 +153,6 @@ func (a *Assets) URL(name string) (string, error) {
 	return a.prefix + file.hashed, nil
 }
 
-// Open gives a file's plain content, for what stands inside a page.
-func (a *Assets) Open(name string) ([]byte, error) {
-	file, ok := a.names[name]
-	if !ok {
-		return nil, errs.New(errs.Internal, "asset_missing", "there is no asset "+strconv.Quote(name))
-	}
-	return file.plain, nil
-}
-
 // Route is the row that serves the files.
 func (a *Assets) Route() Route {
 	return Route{

@@ -225,11 +225,7 @@ func (x *intrusion) prepare(ctx context.Context) error {
 		if n > mostRows {
 			continue
 		}
-		was, err := t.digests(ctx, x.before)
-		if err != nil {
-			return err
-		}
-		is, err := t.digests(ctx, x.live)
+		was, is, err := x.digests(ctx, t)
 		if err != nil {
 			return err
 		}
@@ -239,6 +235,15 @@ func (x *intrusion) prepare(ctx context.Context) error {
 		return errNoHistory
 	}
 	return nil
+}
+
+// digests are those of a table's rows, as the minute had them and as they are.
+func (x *intrusion) digests(ctx context.Context, t shape) (was, is map[string][32]byte, err error) {
+	if was, err = t.digests(ctx, x.before); err != nil {
+		return nil, nil, err
+	}
+	is, err = t.digests(ctx, x.live)
+	return was, is, err
 }
 
 // choose takes up to half of the rows that a table has had since the minute.
@@ -278,11 +283,7 @@ func (x *intrusion) find(ctx context.Context) error {
 	for _, t := range x.tables {
 		args := map[string]string{"table": t.name}
 		if err := x.e.step("rows_found", args, func() error {
-			was, err := t.digests(ctx, x.before)
-			if err != nil {
-				return err
-			}
-			is, err := t.digests(ctx, x.live)
+			was, is, err := x.digests(ctx, t)
 			if err != nil {
 				return err
 			}

@@ -49,7 +49,7 @@ func Look(ctx context.Context, d backup.Swapper, by Signer) (Lease, error) {
 	return s.Lease, err
 }
 
-// Take takes the lease, or fails with
+// take takes the lease, or fails with
 //
 //	lease_lost     this node held it, and another one has it now
 //	lease_held     a holder lives
@@ -57,13 +57,8 @@ func Look(ctx context.Context, d backup.Swapper, by Signer) (Lease, error) {
 //	lease_foreign  it is another shop's
 //
 // and the codes of a Swapper; after backup_unavailable it may be taken, and the
-// same node that takes again finds its own.
-func Take(ctx context.Context, d backup.Swapper, by Signer, c Claim) (Lease, error) {
-	s, err := c.take(ctx, d, by)
-	return s.Lease, err
-}
-
-// take tries again when it deposes and the holder renewed at the same moment.
+// same node that takes again finds its own. It tries again when it deposes and the
+// holder renewed at the same moment.
 func (c Claim) take(ctx context.Context, d backup.Swapper, by Signer) (s seen, err error) {
 	for range 5 {
 		s, err = c.takeOnce(ctx, d, by)

@@ -90,17 +90,6 @@ func (c *copier) show(err error) {
 	c.status.Unread, c.status.Kept, c.status.Left = c.told.Load(), c.keeps, len(c.state.left)
 }
 
-// Heads gives the newest manifest of each destination: what Verify may expect.
-func (m *Mirror) Heads() map[string]manifest.Head {
-	out := map[string]manifest.Head{}
-	for _, s := range m.Status() {
-		if s.Head.Chain != "" {
-			out[s.Label] = s.Head
-		}
-	}
-	return out
-}
-
 // watchEvery is how often alarms that come from the clock are looked at.
 const watchEvery = 10 * time.Second
 
